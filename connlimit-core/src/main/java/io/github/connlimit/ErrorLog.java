@@ -1,0 +1,42 @@
+package io.github.connlimit;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+
+/**
+ * Logs errors of connlimit's own, or of code it calls, at most once every ten seconds: an attacker may be able to
+ * provoke them at will. Never throws. This class is thread-safe.
+ */
+final class ErrorLog {
+
+    private static final long INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final System.Logger logger;
+    private final LongSupplier nanoTime;
+    private final AtomicLong nextNanos;
+    private final AtomicLong unlogged = new AtomicLong();
+
+    ErrorLog(System.Logger logger, LongSupplier nanoTime) {
+        this.logger = logger;
+        this.nanoTime = nanoTime;
+        this.nextNanos = new AtomicLong(nanoTime.getAsLong());
+    }
+
+    void report(String what, Throwable error) {
+        try {
+            long now = nanoTime.getAsLong();
+            long next = nextNanos.get();
+            if (now - next < 0 || !nextNanos.compareAndSet(next, now + INTERVAL_NANOS)) {
+                unlogged.incrementAndGet();
+                return;
+            }
+            long before = unlogged.getAndSet(0);
+            String more = before == 0 ? "" : " (" + before + " more errors since the last that was logged)";
+            logger.log(System.Logger.Level.ERROR, what + more, error);
+        } catch (Throwable hopeless) {
+            // No memory, a logger or a clock that throws: whoever reports an error has to go on all the same.
+            unlogged.incrementAndGet();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package io.github.connlimit;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Which limit and which prefix length hold for an address: the rules, laid out as adjoining ranges of the address space
+ * so that the longest matching prefix is found by one binary search, however many rules there are. This class is
+ * immutable.
+ */
+final class RuleTable {
+
+    private final long[] high;
+    private final long[] low;
+    private final int[] limits;
+    private final int[] prefixes;
+
+    /**
+     * @param limit for addresses that no rule names
+     * @param ipv4Prefix how many of the 128 bits tell one IPv4 client from another
+     * @param ipv6Prefix how many of the 128 bits tell one IPv6 client from another
+     */
+    RuleTable(Map<Cidr, Integer> rules, int limit, int ipv4Prefix, int ipv6Prefix) {
+        TreeMap<IpAddress, Range> ranges = new TreeMap<>();
+        ranges.put(IpAddress.FIRST, new Range(limit, ipv6Prefix));
+        // Blocks nest or are disjoint: laid down from the largest to the smallest, each one overwrites a part of
+        // exactly one range, and what was there goes on behind it. Of equal size, IPv4 as a whole comes first.
+        List<Map.Entry<Cidr, Integer>> largestFirst = rules.entrySet().stream()
+                .sorted(Comparator.comparingInt(rule -> rule.getKey().prefix()))
+                .toList();
+        boolean ipv4Laid = false;
+        for (Map.Entry<Cidr, Integer> rule : largestFirst) {
+            Cidr block = rule.getKey();
+            if (!ipv4Laid && block.prefix() >= IpAddress.IPV4_OFFSET) {
+                lay(ranges, ipv4(), new Range(limit, ipv4Prefix));
+                ipv4Laid = true;
+            }
+            int clientPrefix = block.isIpv4() ? ipv4Prefix : ipv6Prefix;
+            // A rule for less than one client makes its block a client of its own.
+            lay(ranges, block, new Range(rule.getValue(), Math.max(clientPrefix, block.prefix())));
+        }
+        if (!ipv4Laid) {
+            lay(ranges, ipv4(), new Range(limit, ipv4Prefix));
+        }
+        high = ranges.keySet().stream().mapToLong(IpAddress::high).toArray();
+        low = ranges.keySet().stream().mapToLong(IpAddress::low).toArray();
+        limits = ranges.values().stream().mapToInt(Range::limit).toArray();
+        prefixes = ranges.values().stream().mapToInt(Range::prefix).toArray();
+    }
+
+    private static Cidr ipv4() {
+        return new Cidr(IpAddress.FIRST_IPV4, IpAddress.IPV4_OFFSET);
+    }
+
+    private static void lay(TreeMap<IpAddress, Range> ranges, Cidr block, Range range) {
+        Range behind = ranges.floorEntry(block.last()).getValue();
+        IpAddress next = block.last().next();
+        if (next != null) {
+            ranges.putIfAbsent(next, behind);
+        }
+        ranges.put(block.first(), range);
+    }
+
+    /** The place of the range that the address is in, to be handed to {@link #limit} and {@link #prefix}. */
+    int find(IpAddress address) {
+        int from = 0;
+        int to = high.length - 1;
+        while (from < to) {
+            int middle = (from + to + 1) >>> 1;
+            int order = Long.compareUnsigned(high[middle], address.high());
+            if (order < 0 || order == 0 && Long.compareUnsigned(low[middle], address.low()) <= 0) {
+                from = middle;
+            } else {
+                to = middle - 1;
+            }
+        }
+        return from;
+    }
+
+    int limit(int place) {
+        return limits[place];
+    }
+
+    int prefix(int place) {
+        return prefixes[place];
+    }
+
+    private record Range(int limit, int prefix) {}
+}
