@@ -67,8 +67,8 @@ public final class Cidr implements Comparable<Cidr> {
         int length = slash < 0 ? most : parsePrefixLength(trimmed.substring(slash + 1), least, most, text);
         Cidr cidr = new Cidr(ip.masked(length + offset), length + offset);
         if (!cidr.first.equals(ip)) {
-            throw new IllegalArgumentException("CIDR: \"" + text + "\" is not allowed; it has bits set behind its prefix ("
-                    + cidr + " is the block it is in)");
+            throw new IllegalArgumentException("CIDR: \"" + text
+                    + "\" is not allowed; it has bits set behind its prefix (" + cidr + " is the block it is in)");
         }
         return cidr;
     }
@@ -109,8 +109,8 @@ public final class Cidr implements Comparable<Cidr> {
                 return length;
             }
         }
-        throw new IllegalArgumentException("CIDR: \"" + text + "\" is not allowed; its prefix length is to be a whole number from "
-                + least + " to " + most);
+        throw new IllegalArgumentException("CIDR: \"" + text
+                + "\" is not allowed; its prefix length is to be a whole number from " + least + " to " + most);
     }
 
     private static IllegalArgumentException malformed(String text) {

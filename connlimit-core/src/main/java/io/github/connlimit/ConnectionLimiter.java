@@ -232,7 +232,8 @@ public final class ConnectionLimiter {
         if (count > 0) {
             for (Client client : clients.values()) {
                 int open = client.open();
-                if (open == 0 || largest.size() == count && open <= largest.peek().openConnections()) {
+                if (open == 0
+                        || largest.size() == count && open <= largest.peek().openConnections()) {
                     continue;
                 }
                 if (largest.size() == count) {

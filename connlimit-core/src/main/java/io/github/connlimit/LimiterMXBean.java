@@ -38,7 +38,8 @@ final class LimiterMXBean implements ConnectionLimiterMXBean {
 
     @Override
     public void setMaxPerClient(int connections) {
-        limiter.reconfigure(limits -> limits.toBuilder().maxPerClient(connections).build());
+        limiter.reconfigure(
+                limits -> limits.toBuilder().maxPerClient(connections).build());
     }
 
     @Override

@@ -1,6 +1,5 @@
 package io.github.connlimit;
 
-import java.net.InetAddress;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
