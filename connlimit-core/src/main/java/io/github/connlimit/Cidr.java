@@ -15,8 +15,13 @@ public final class Cidr implements Comparable<Cidr> {
     private static final String ALLOWED =
             "an IPv4 or IPv6 address, or a block such as 10.0.0.0/8 or 2001:db8::/32 (no host names, no scope ids)";
 
-    private static final Pattern IPV4 = Pattern.compile("\\d{1,3}(\\.\\d{1,3}){3}");
-    private static final Pattern IPV6_CHARACTERS = Pattern.compile("[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*");
+    // Some read 010 as eight, others as ten: a security control must not guess, so no number begins with 0.
+    private static final String DECIMAL = "(?:0|[1-9][0-9]{0,2})";
+    private static final String DOTTED = DECIMAL + "(?:\\." + DECIMAL + "){3}";
+
+    private static final Pattern PREFIX_LENGTH = Pattern.compile(DECIMAL);
+    private static final Pattern IPV4 = Pattern.compile(DOTTED);
+    private static final Pattern IPV6_CHARACTERS = Pattern.compile("[0-9A-Fa-f:]*:(?:[0-9A-Fa-f]*|" + DOTTED + ")");
 
     private final IpAddress first;
 
@@ -93,8 +98,7 @@ public final class Cidr implements Comparable<Cidr> {
         byte[] bytes = new byte[parts.length];
         for (int i = 0; i < parts.length; i++) {
             int octet = Integer.parseInt(parts[i]);
-            // Some read 010 as eight, others as ten: a security control must not guess.
-            if (octet > 255 || parts[i].length() > 1 && parts[i].charAt(0) == '0') {
+            if (octet > 255) {
                 throw malformed(text);
             }
             bytes[i] = (byte) octet;
@@ -103,7 +107,7 @@ public final class Cidr implements Comparable<Cidr> {
     }
 
     private static int parsePrefixLength(String digits, int least, int most, String text) {
-        if (digits.matches("[0-9]{1,3}")) {
+        if (PREFIX_LENGTH.matcher(digits).matches()) {
             int length = Integer.parseInt(digits);
             if (length >= least && length <= most) {
                 return length;

@@ -1,19 +1,24 @@
 package io.github.connlimit;
 
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+
 /**
  * A client with its count: the key and the value of its entry in the limiter's table, one object to save memory. Equal
  * by address and prefix length, whatever the count.
  */
 final class Client implements Comparable<Client> {
 
+    private static final AtomicIntegerFieldUpdater<Client> OPEN =
+            AtomicIntegerFieldUpdater.newUpdater(Client.class, "open");
+
     private final long high;
     private final long low;
     private final byte prefix;
 
     /**
-     * How many connections are open. Written only inside the table's atomic operations on this client's entry, hence
-     * never by two threads at once; volatile for those who only look. Above 0 as long as the entry is in the table, and
-     * once back at 0, 0 for ever: the client's next connection makes a new entry.
+     * How many connections are open. Raised only inside the table's atomic operations on this client's entry, hence
+     * never by two threads at once; lowered at any time. Once back at 0, 0 for ever: the client's next connection makes
+     * a new entry.
      */
     private volatile int open;
 
@@ -27,13 +32,39 @@ final class Client implements Comparable<Client> {
         return open;
     }
 
-    /** To be called inside an atomic operation of the table only. */
+    /** Counts the first connection; to be called before anybody else knows this object. */
     void open(int connections) {
         open = connections;
     }
 
+    /**
+     * Counts one more connection; to be called inside an atomic operation of the table only.
+     *
+     * @return how many are open now, or 0 if the last one was closed in the meantime and nothing is counted here again
+     */
+    int countUp() {
+        return OPEN.updateAndGet(this, now -> now == 0 ? 0 : now + 1);
+    }
+
+    /**
+     * Counts one connection less. Allocates nothing and so cannot fail.
+     *
+     * @return how many are open now
+     */
+    int countDown() {
+        return OPEN.decrementAndGet(this);
+    }
+
+    IpAddress first() {
+        return new IpAddress(high, low);
+    }
+
+    int prefix() {
+        return Byte.toUnsignedInt(prefix);
+    }
+
     Cidr cidr() {
-        return new Cidr(new IpAddress(high, low), Byte.toUnsignedInt(prefix));
+        return new Cidr(first(), prefix());
     }
 
     /**

@@ -17,7 +17,7 @@ import java.util.function.Predicate;
 public final class ConnectionGate<C> {
 
     private final ConnectionLimiter limiter;
-    private final ConcurrentHashMap<C, ConnectionPermit> permits = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<C, ConnectionPermit> permits;
 
     /**
      * Makes a gate without connections.
@@ -25,7 +25,12 @@ public final class ConnectionGate<C> {
      * @param limiter counts for this gate, and perhaps for others too
      */
     public ConnectionGate(ConnectionLimiter limiter) {
+        this(limiter, new ConcurrentHashMap<>());
+    }
+
+    ConnectionGate(ConnectionLimiter limiter, ConcurrentHashMap<C, ConnectionPermit> permits) {
         this.limiter = Objects.requireNonNull(limiter, "limiter");
+        this.permits = permits;
     }
 
     /** The limiter that counts for this gate. */
@@ -34,8 +39,8 @@ public final class ConnectionGate<C> {
     }
 
     /**
-     * Counts a connection, unless its client has as many as it may have. If counting fails, the error is logged, and
-     * {@link ConnectionLimits#onError()} decides.
+     * Counts a connection, unless its client has as many as it may have, or this gate has counted it already. If
+     * counting fails, the error is logged, and {@link ConnectionLimits#onError()} decides.
      *
      * @param channel the connection
      * @param peer its remote address, or {@code null} if it could not be told, which is an error
@@ -44,21 +49,24 @@ public final class ConnectionGate<C> {
     public boolean admit(C channel, InetAddress peer) {
         ConnectionPermit permit = null;
         try {
-            permit = limiter.acquireOrNull(peer);
+            if (permits.containsKey(channel)) {
+                return true;
+            }
+            permit = limiter.tryAcquire(peer).orElse(null);
             if (permit == null) {
                 return false;
             }
-            ConnectionPermit present = permits.putIfAbsent(channel, permit);
-            if (present != null) {
-                // Already counted: a second permit would never be given back.
+            if (permits.putIfAbsent(channel, permit) != null) {
+                // Counted by another thread in between: a second permit would never be given back.
                 permit.close();
             }
             return true;
         } catch (Throwable error) {
             if (permit != null) {
+                release(channel, permit);
                 permit.close();
             }
-            report("counting a connection failed; onError=" + limiter.limits().onError() + " decides", error);
+            report("counting a connection failed, onError decides", error);
             return limiter.limits().onError() == ErrorPolicy.ADMIT;
         }
     }
@@ -70,16 +78,26 @@ public final class ConnectionGate<C> {
      */
     public boolean release(C channel) {
         try {
-            ConnectionPermit permit = permits.remove(channel);
-            if (permit == null) {
-                return false;
-            }
-            permit.close();
-            return true;
+            ConnectionPermit permit = permits.get(channel);
+            return permit != null && release(channel, permit);
         } catch (Throwable error) {
             report("giving back a permit failed", error);
             return false;
         }
+    }
+
+    private boolean release(C channel, ConnectionPermit permit) {
+        try {
+            // By key and value: the entry may have been replaced by now.
+            if (!permits.remove(channel, permit)) {
+                return false;
+            }
+        } catch (Throwable error) {
+            // Out of memory, perhaps after the removal: whatever is left of the entry, the connection has ended.
+            report("forgetting a connection failed", error);
+        }
+        permit.close();
+        return true;
     }
 
     /**
@@ -104,18 +122,25 @@ public final class ConnectionGate<C> {
 
     private int releaseAllBut(Predicate<? super C> keep) {
         int released = 0;
-        for (Map.Entry<C, ConnectionPermit> entry : permits.entrySet()) {
-            try {
-                // By key and value: the entry may have been replaced by now.
-                if (!keep.test(entry.getKey()) && permits.remove(entry.getKey(), entry.getValue())) {
-                    entry.getValue().close();
+        try {
+            for (Map.Entry<C, ConnectionPermit> entry : permits.entrySet()) {
+                if (releaseUnless(keep, entry.getKey(), entry.getValue())) {
                     released++;
                 }
-            } catch (Throwable error) {
-                report("sweeping a connection failed", error);
             }
+        } catch (Throwable error) {
+            report("sweeping the connections failed", error);
         }
         return released;
+    }
+
+    private boolean releaseUnless(Predicate<? super C> keep, C channel, ConnectionPermit permit) {
+        try {
+            return !keep.test(channel) && release(channel, permit);
+        } catch (Throwable error) {
+            report("sweeping a connection failed", error);
+            return false;
+        }
     }
 
     /**
@@ -144,7 +169,7 @@ public final class ConnectionGate<C> {
      * Logs an error of an adapter's own, or of what it called for the user, at most once every ten seconds.
      *
      * @param what what failed
-     * @param error why
+     * @param error why, or {@code null} if {@code what} says it all
      */
     public void report(String what, Throwable error) {
         limiter.errors().report(what, error);

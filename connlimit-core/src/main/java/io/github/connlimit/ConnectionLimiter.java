@@ -7,8 +7,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -25,14 +25,17 @@ public final class ConnectionLimiter {
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimiter.class.getName());
 
-    private final ConcurrentHashMap<Client, Client> clients = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<Client, Client> clients;
     private final AtomicReference<ConnectionLimits> limits;
     private final List<LimiterListener> listeners;
+    private final System.Logger logger;
     private final ErrorLog errors;
     private final RefusalBudget refusalBudget = new RefusalBudget();
-    private final LongAdder admitted = new LongAdder();
-    private final LongAdder closed = new LongAdder();
-    private final LongAdder refused = new LongAdder();
+
+    // Not LongAdder: it allocates when threads contend, and an increment that fails would be a figure wrong for ever.
+    private final AtomicLong admitted = new AtomicLong();
+    private final AtomicLong closed = new AtomicLong();
+    private final AtomicLong refused = new AtomicLong();
 
     /**
      * Makes a limiter that has counted nothing yet.
@@ -41,12 +44,18 @@ public final class ConnectionLimiter {
      * @param listeners to be told of everything that is admitted, refused and closed
      */
     public ConnectionLimiter(ConnectionLimits limits, LimiterListener... listeners) {
-        this(limits, System::nanoTime, LOGGER, listeners);
+        this(limits, new ConcurrentHashMap<>(), System::nanoTime, LOGGER, listeners);
     }
 
     ConnectionLimiter(
-            ConnectionLimits limits, LongSupplier nanoTime, System.Logger logger, LimiterListener... listeners) {
+            ConnectionLimits limits,
+            ConcurrentHashMap<Client, Client> clients,
+            LongSupplier nanoTime,
+            System.Logger logger,
+            LimiterListener... listeners) {
         this.limits = new AtomicReference<>(Objects.requireNonNull(limits, "limits"));
+        this.clients = clients;
+        this.logger = logger;
         this.errors = new ErrorLog(logger, nanoTime);
         this.listeners = List.of(listeners);
     }
@@ -58,7 +67,17 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the connection is closed; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquire(InetAddress address) {
-        return Optional.ofNullable(acquireOrNull(address));
+        IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
+        Attempt attempt;
+        do {
+            attempt = new Attempt(ip);
+            attempt.run();
+        } while (attempt.outdated);
+        (attempt.counted ? admitted : refused).incrementAndGet();
+        if (!listeners.isEmpty()) {
+            tell(address, attempt);
+        }
+        return attempt.counted ? attempt.permit : Optional.empty();
     }
 
     /**
@@ -69,55 +88,47 @@ public final class ConnectionLimiter {
      * @throws ConnectionLimitExceededException if the client is at its limit
      */
     public ConnectionPermit acquire(InetAddress address) throws ConnectionLimitExceededException {
-        ConnectionPermit permit = acquireOrNull(address);
-        if (permit == null) {
-            throw new ConnectionLimitExceededException();
-        }
-        return permit;
-    }
-
-    ConnectionPermit acquireOrNull(InetAddress address) {
-        IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
-        Attempt attempt;
-        do {
-            attempt = new Attempt(ip);
-            clients.compute(attempt.newcomer, attempt);
-        } while (attempt.outdated);
-        Client client = attempt.client;
-        if (attempt.permit == null) {
-            refused.increment();
-            if (!listeners.isEmpty()) {
-                ClientUsage usage = new ClientUsage(client.cidr(), client.open(), attempt.limit);
-                tell(listener -> listener.refused(address, usage));
-            }
-            return null;
-        }
-        admitted.increment();
-        if (!listeners.isEmpty()) {
-            ClientUsage usage = new ClientUsage(client.cidr(), client.open(), attempt.limit);
-            tell(listener -> listener.admitted(address, usage));
-        }
-        return attempt.permit;
+        return tryAcquire(address).orElseThrow(ConnectionLimitExceededException::new);
     }
 
     /**
      * One attempt to count a connection: the whole decision is made inside one atomic operation of the table. All that
-     * has to be allocated for the permit is allocated before, so that running out of memory cannot lose a count.
+     * the caller gets is allocated before, so that running out of memory cannot lose a count.
      */
     private final class Attempt implements BiFunction<Client, Client, Client> {
 
         private final ConnectionLimits read = limits.get();
         private final Client newcomer;
         private final int limit;
-        private ConnectionPermit permit = new ConnectionPermit(ConnectionLimiter.this);
+        private final ConnectionPermit unbound = new ConnectionPermit(ConnectionLimiter.this);
+        private final Optional<ConnectionPermit> permit = Optional.of(unbound);
+
+        /** Whose connection it is. */
         private Client client;
+
+        /** How many connections the client has, this one included if it was counted. */
+        private int open;
+
+        private boolean counted;
         private boolean outdated;
 
         Attempt(IpAddress ip) {
-            RuleTable table = read.table();
-            int place = table.find(ip);
-            limit = table.limit(place);
-            newcomer = new Client(ip, table.prefix(place));
+            RuleTable.Range range = read.table().find(ip);
+            limit = range.limit();
+            newcomer = new Client(ip, range.prefix());
+            newcomer.open(1);
+        }
+
+        void run() {
+            try {
+                clients.compute(newcomer, this);
+            } catch (Throwable error) {
+                // The table may count and then run out of memory in its own upkeep. Nobody has the permit yet.
+                if (counted) {
+                    countDown(client);
+                }
+                throw error;
+            }
         }
 
         @Override
@@ -128,28 +139,62 @@ public final class ConnectionLimiter {
             if (outdated) {
                 return present;
             }
-            client = present == null ? newcomer : present;
-            if (limit != 0 && client.open() >= limit) {
-                permit = null;
-            } else {
-                client.open(client.open() + 1);
-                permit.bind(client);
+            open = present == null ? 0 : present.open();
+            if (open >= (limit == 0 ? Integer.MAX_VALUE : limit)) {
+                client = present;
+                return present;
             }
+            // Until here the client can only have lost connections, perhaps its last one.
+            open = present == null ? 0 : present.countUp();
+            client = open == 0 ? newcomer : present;
+            counted = true;
+            open = Math.max(open, 1);
+            unbound.bind(client);
             return client;
         }
     }
 
     void release(Client client) {
-        // Counted down and, at zero, removed in one atomic operation: a removal by itself could take away the
-        // count of a connection that was admitted in between.
-        clients.computeIfPresent(client, (key, present) -> {
-            present.open(present.open() - 1);
-            return present.open() == 0 ? null : present;
-        });
-        closed.increment();
+        int open = countDown(client);
+        closed.incrementAndGet();
         if (!listeners.isEmpty()) {
-            ClientUsage usage = usage(client);
+            tellClosed(client, open);
+        }
+    }
+
+    private int countDown(Client client) {
+        int open = client.countDown();
+        if (open == 0) {
+            try {
+                // By the count of what is found, which may be another entry that the client has begun by now.
+                clients.computeIfPresent(client, (key, present) -> present.open() == 0 ? null : present);
+            } catch (Throwable error) {
+                // It stays behind, without connections, until the client's next one takes its place.
+                errors.report("removing a client without connections failed", error);
+            }
+        }
+        return open;
+    }
+
+    private void tell(InetAddress address, Attempt attempt) {
+        try {
+            ClientUsage usage = new ClientUsage(attempt.client.cidr(), attempt.open, attempt.limit);
+            if (attempt.counted) {
+                tell(listener -> listener.admitted(address, usage));
+            } else {
+                tell(listener -> listener.refused(address, usage));
+            }
+        } catch (Throwable error) {
+            errors.report("telling the listeners failed", error);
+        }
+    }
+
+    private void tellClosed(Client client, int open) {
+        try {
+            ClientUsage usage = usage(client, open);
             tell(listener -> listener.closed(usage));
+        } catch (Throwable error) {
+            errors.report("telling the listeners failed", error);
         }
     }
 
@@ -169,9 +214,8 @@ public final class ConnectionLimiter {
      * @return 0 for a client without connections
      */
     public int openConnections(InetAddress address) {
-        IpAddress ip = IpAddress.of(address);
-        RuleTable table = limits().table();
-        Client present = clients.get(new Client(ip, table.prefix(table.find(ip))));
+        IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
+        Client present = clients.get(new Client(ip, limits().table().find(ip).prefix()));
         return present == null ? 0 : present.open();
     }
 
@@ -199,9 +243,18 @@ public final class ConnectionLimiter {
      *     stay as they are, and so does what it throws.
      */
     public void reconfigure(UnaryOperator<ConnectionLimits> change) {
-        ConnectionLimits before =
-                limits.getAndUpdate(now -> Objects.requireNonNull(change.apply(now), "the changed limits"));
-        LOGGER.log(System.Logger.Level.INFO, () -> "limits changed from " + before + " to " + limits());
+        ConnectionLimits before;
+        ConnectionLimits after;
+        do {
+            before = limits.get();
+            after = Objects.requireNonNull(change.apply(before), "the changed limits");
+        } while (!limits.compareAndSet(before, after));
+        try {
+            logger.log(System.Logger.Level.INFO, "limits changed from " + before + " to " + after);
+        } catch (Throwable error) {
+            // The limits have changed all the same, and an exception would say that they have not.
+            errors.report("logging the changed limits failed", error);
+        }
     }
 
     /**
@@ -212,10 +265,10 @@ public final class ConnectionLimiter {
      */
     public LimiterSnapshot snapshot(int topClients) {
         // Closed before admitted, so that the difference is never negative.
-        long closedSoFar = closed.sum();
-        long admittedSoFar = admitted.sum();
+        long closedSoFar = closed.get();
+        long admittedSoFar = admitted.get();
         return new LimiterSnapshot(
-                admittedSoFar - closedSoFar, clients.mappingCount(), admittedSoFar, refused.sum(), top(topClients));
+                admittedSoFar - closedSoFar, clients.mappingCount(), admittedSoFar, refused.get(), top(topClients));
     }
 
     /** The figures of now, with the ten clients that have most connections. */
@@ -239,16 +292,14 @@ public final class ConnectionLimiter {
                 if (largest.size() == count) {
                     largest.remove();
                 }
-                largest.add(usage(client));
+                largest.add(usage(client, open));
             }
         }
         return largest.stream().sorted(byConnections.reversed()).toList();
     }
 
-    private ClientUsage usage(Client client) {
-        Cidr cidr = client.cidr();
-        RuleTable table = limits().table();
-        return new ClientUsage(cidr, client.open(), table.limit(table.find(cidr.first())));
+    private ClientUsage usage(Client client, int open) {
+        return new ClientUsage(client.cidr(), open, limits().table().limit(client));
     }
 
     /**

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -92,13 +93,13 @@ public final class ConnectionLimits {
 
     /** The limit that holds for this address, by the longest prefix of the rules; 0 means any number. */
     public int limitFor(InetAddress address) {
-        return table.limit(table.find(IpAddress.of(address)));
+        return table.find(IpAddress.of(address)).limit();
     }
 
     /** The client that this address belongs to: the block of addresses that is counted as one. */
     public Cidr clientOf(InetAddress address) {
         IpAddress ip = IpAddress.of(address);
-        return new Client(ip, table.prefix(table.find(ip))).cidr();
+        return new Client(ip, table.find(ip).prefix()).cidr();
     }
 
     RuleTable table() {
@@ -150,6 +151,9 @@ public final class ConnectionLimits {
 
         private static final String LIMIT_ALLOWED =
                 "a whole number from 0 to " + Integer.MAX_VALUE + " (0 = " + UNLIMITED + ")";
+
+        /** What {@code Integer.parseInt} alone would read includes signs and the digits of all scripts. */
+        private static final Pattern DIGITS = Pattern.compile("[0-9]+");
 
         private int maxPerClient = 100;
         private Map<Cidr, Integer> rules = new LinkedHashMap<>();
@@ -317,10 +321,13 @@ public final class ConnectionLimits {
 
         private static int parseInt(String name, String text, String allowed) {
             try {
-                return Integer.parseInt(text);
-            } catch (NumberFormatException malformed) {
-                throw notAllowed(name, text, allowed);
+                if (DIGITS.matcher(text).matches()) {
+                    return Integer.parseInt(text);
+                }
+            } catch (NumberFormatException tooLarge) {
+                // As bad as any other.
             }
+            throw notAllowed(name, text, allowed);
         }
 
         private static <E extends Enum<E>> E parseEnum(String name, String text, E[] values) {

@@ -1,24 +1,28 @@
 package io.github.connlimit;
 
 import java.io.IOException;
+import java.lang.ref.Cleaner;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketImpl;
-import java.util.Objects;
+import java.net.SocketTimeoutException;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A server socket whose {@link #accept()} returns only connections that their client's limit admits. Each of them is
  * counted until its socket is closed, in whatever way; also if the socket is the one below a TLS socket made by
- * {@code SSLSocketFactory.createSocket(socket, host, port, true)}. As thread-safe as {@link ServerSocket}.
+ * {@code SSLSocketFactory.createSocket(socket, host, port, true)}. A socket that is dropped without being closed counts
+ * until it is garbage-collected, as it stays open until then. As thread-safe as {@link ServerSocket}.
  *
  * <p>Connections over the limit are ended inside {@code accept()}, which goes on waiting. {@link Refusal#RESPOND} is as
- * {@link Refusal#RESET} here, since it is not known what protocol is spoken. A time-out set by {@link #setSoTimeout}
- * begins anew after each connection that was refused.
+ * {@link Refusal#RESET} here, since it is not known what protocol is spoken.
  */
 public class LimitedServerSocket extends ServerSocket {
 
-    private final ConnectionGate<Socket> gate;
+    private final Cleaner cleaner = Cleaner.create();
+    private final ConnectionGate<Count> gate;
     private final RefusalHandler<? super Socket> refusalHandler;
 
     /**
@@ -53,25 +57,53 @@ public class LimitedServerSocket extends ServerSocket {
      */
     public LimitedServerSocket(int port, int backlog, InetAddress address, ConnectionLimiter limiter)
             throws IOException {
+        // A gate first: without a limiter, nothing must be bound.
+        this(port, backlog, address, new ConnectionGate<>(limiter));
+    }
+
+    private LimitedServerSocket(int port, int backlog, InetAddress address, ConnectionGate<Count> gate)
+            throws IOException {
         super(port, backlog, address);
-        this.gate = new ConnectionGate<>(Objects.requireNonNull(limiter, "limiter"));
+        this.gate = gate;
         this.refusalHandler = null;
     }
 
     /**
      * Waits for a connection that its client's limit admits.
      *
-     * @throws java.net.SocketTimeoutException if no connection came for as long as the time-out says
+     * @throws SocketTimeoutException if none came for as long as {@link #setSoTimeout} says; up to twice as long if
+     *     some were refused
      */
     @Override
     public Socket accept() throws IOException {
+        if (isClosed()) {
+            throw new SocketException("Socket is closed");
+        }
+        if (!isBound()) {
+            throw new SocketException("Socket is not bound yet");
+        }
+        long begin = System.nanoTime();
         while (true) {
-            CountedSocket socket = new CountedSocket();
-            implAccept(socket);
-            if (gate.admit(socket, socket.getInetAddress())) {
+            CountedSocket socket = new CountedSocket(gate, cleaner);
+            try {
+                implAccept(socket);
+            } catch (Throwable error) {
+                socket.close();
+                throw error;
+            }
+            if (gate.admit(socket.count, socket.getInetAddress())) {
                 return socket;
             }
             refuse(socket);
+            checkTimeout(begin);
+        }
+    }
+
+    /** Whoever is refused again and again must not keep the caller from what it does at each time-out. */
+    private void checkTimeout(long begin) throws IOException {
+        int millis = getSoTimeout();
+        if (millis > 0 && System.nanoTime() - begin >= TimeUnit.MILLISECONDS.toNanos(millis)) {
+            throw new SocketTimeoutException("Accept timed out");
         }
     }
 
@@ -88,10 +120,15 @@ public class LimitedServerSocket extends ServerSocket {
     }
 
     /** Gives its permit back when it is closed, be it by its own method or by that of one of its streams. */
-    private final class CountedSocket extends Socket {
+    private static final class CountedSocket extends Socket {
 
-        private CountedSocket() throws IOException {
+        private final Count count;
+        private final Cleaner.Cleanable cleanable;
+
+        private CountedSocket(ConnectionGate<Count> gate, Cleaner cleaner) throws IOException {
             super((SocketImpl) null);
+            this.count = new Count(gate);
+            this.cleanable = cleaner.register(this, count);
         }
 
         @Override
@@ -99,7 +136,27 @@ public class LimitedServerSocket extends ServerSocket {
             try {
                 super.close();
             } finally {
-                gate.release(this);
+                count.closed = true;
+                cleanable.clean();
+            }
+        }
+    }
+
+    /** What the gate knows of a socket. It must not refer to it, so that a socket that was dropped can be collected. */
+    private static final class Count implements Runnable {
+
+        private final ConnectionGate<Count> gate;
+        private volatile boolean closed;
+
+        private Count(ConnectionGate<Count> gate) {
+            this.gate = gate;
+        }
+
+        /** Run once, after the socket was closed or has become garbage. */
+        @Override
+        public void run() {
+            if (gate.release(this) && !closed) {
+                gate.report("a socket was dropped without being closed: close every one that accept() returns", null);
             }
         }
     }

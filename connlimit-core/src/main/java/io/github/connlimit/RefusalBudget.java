@@ -1,14 +1,13 @@
 package io.github.connlimit;
 
+import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Bounds how many refused connections may be kept open for a moment to be told why ({@link Refusal#RESPOND}), for
  * adapters: beyond it they are reset, so that refusing politely cannot be used to hold a server's resources. One budget
- * for each limiter. This class is thread-safe and never blocks.
+ * for each limiter. This class is thread-safe; no call waits for a place.
  */
 public final class RefusalBudget {
 
@@ -24,8 +23,8 @@ public final class RefusalBudget {
     /** How many refused connections of one client may be open at once. */
     static final int MAX_OPEN_PER_CLIENT = 4;
 
-    private final Semaphore all = new Semaphore(MAX_OPEN);
-    private final ConcurrentHashMap<Cidr, Integer> perClient = new ConcurrentHashMap<>();
+    /** Who has each of the places; {@code null} for one that is free. Guarded by this. */
+    private final Cidr[] places = new Cidr[MAX_OPEN];
 
     RefusalBudget() {}
 
@@ -35,34 +34,46 @@ public final class RefusalBudget {
      * @return the place, to be closed when the connection is closed; empty if all are taken
      */
     Optional<Place> tryTake(Cidr client) {
-        if (!all.tryAcquire()) {
-            return Optional.empty();
+        Objects.requireNonNull(client, "client");
+        synchronized (this) {
+            int free = -1;
+            int taken = 0;
+            for (int i = 0; i < MAX_OPEN; i++) {
+                if (places[i] == null) {
+                    free = i;
+                } else if (places[i].equals(client)) {
+                    taken++;
+                }
+            }
+            if (free < 0 || taken >= MAX_OPEN_PER_CLIENT) {
+                return Optional.empty();
+            }
+            // Made before the place is taken: running out of memory must not lose one.
+            Optional<Place> place = Optional.of(new Place(free));
+            places[free] = client;
+            return place;
         }
-        int open = perClient.merge(client, 1, Integer::sum);
-        Place place = new Place(client);
-        if (open > MAX_OPEN_PER_CLIENT) {
-            place.close();
-            return Optional.empty();
-        }
-        return Optional.of(place);
+    }
+
+    private synchronized void free(int place) {
+        places[place] = null;
     }
 
     /** The place of one refused connection. This class is thread-safe. */
     public final class Place implements AutoCloseable {
 
-        private final Cidr client;
+        private final int index;
         private final AtomicBoolean closed = new AtomicBoolean();
 
-        private Place(Cidr client) {
-            this.client = client;
+        private Place(int index) {
+            this.index = index;
         }
 
         /** Gives the place back. Every call but the first does nothing. */
         @Override
         public void close() {
             if (closed.compareAndSet(false, true)) {
-                perClient.computeIfPresent(client, (key, open) -> open == 1 ? null : open - 1);
-                all.release();
+                free(index);
             }
         }
     }

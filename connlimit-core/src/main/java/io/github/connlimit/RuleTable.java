@@ -14,8 +14,7 @@ final class RuleTable {
 
     private final long[] high;
     private final long[] low;
-    private final int[] limits;
-    private final int[] prefixes;
+    private final Range[] ranges;
 
     /**
      * @param limit for addresses that no rule names
@@ -24,7 +23,7 @@ final class RuleTable {
      */
     RuleTable(Map<Cidr, Integer> rules, int limit, int ipv4Prefix, int ipv6Prefix) {
         TreeMap<IpAddress, Range> ranges = new TreeMap<>();
-        ranges.put(IpAddress.FIRST, new Range(limit, ipv6Prefix));
+        ranges.put(IpAddress.FIRST, new Range(limit, ipv6Prefix, 0, null));
         // Blocks nest or are disjoint: laid down from the largest to the smallest, each one overwrites a part of
         // exactly one range, and what was there goes on behind it. Of equal size, IPv4 as a whole comes first.
         List<Map.Entry<Cidr, Integer>> largestFirst = rules.entrySet().stream()
@@ -34,37 +33,36 @@ final class RuleTable {
         for (Map.Entry<Cidr, Integer> rule : largestFirst) {
             Cidr block = rule.getKey();
             if (!ipv4Laid && block.prefix() >= IpAddress.IPV4_OFFSET) {
-                lay(ranges, ipv4(), new Range(limit, ipv4Prefix));
+                lay(ranges, ipv4(), limit, ipv4Prefix);
                 ipv4Laid = true;
             }
             int clientPrefix = block.isIpv4() ? ipv4Prefix : ipv6Prefix;
             // A rule for less than one client makes its block a client of its own.
-            lay(ranges, block, new Range(rule.getValue(), Math.max(clientPrefix, block.prefix())));
+            lay(ranges, block, rule.getValue(), Math.max(clientPrefix, block.prefix()));
         }
         if (!ipv4Laid) {
-            lay(ranges, ipv4(), new Range(limit, ipv4Prefix));
+            lay(ranges, ipv4(), limit, ipv4Prefix);
         }
         high = ranges.keySet().stream().mapToLong(IpAddress::high).toArray();
         low = ranges.keySet().stream().mapToLong(IpAddress::low).toArray();
-        limits = ranges.values().stream().mapToInt(Range::limit).toArray();
-        prefixes = ranges.values().stream().mapToInt(Range::prefix).toArray();
+        this.ranges = ranges.values().toArray(new Range[0]);
     }
 
     private static Cidr ipv4() {
         return new Cidr(IpAddress.FIRST_IPV4, IpAddress.IPV4_OFFSET);
     }
 
-    private static void lay(TreeMap<IpAddress, Range> ranges, Cidr block, Range range) {
-        Range behind = ranges.floorEntry(block.last()).getValue();
+    private static void lay(TreeMap<IpAddress, Range> ranges, Cidr block, int limit, int clientPrefix) {
+        Range around = ranges.floorEntry(block.last()).getValue();
         IpAddress next = block.last().next();
         if (next != null) {
-            ranges.putIfAbsent(next, behind);
+            ranges.putIfAbsent(next, around);
         }
-        ranges.put(block.first(), range);
+        ranges.put(block.first(), new Range(limit, clientPrefix, block.prefix(), around));
     }
 
-    /** The place of the range that the address is in, to be handed to {@link #limit} and {@link #prefix}. */
-    int find(IpAddress address) {
+    /** What holds for this address. */
+    Range find(IpAddress address) {
         int from = 0;
         int to = high.length - 1;
         while (from < to) {
@@ -76,16 +74,28 @@ final class RuleTable {
                 to = middle - 1;
             }
         }
-        return from;
+        return ranges[from];
     }
 
-    int limit(int place) {
-        return limits[place];
+    /**
+     * The limit of a client, by the longest rule that all of it is in. A longer rule that its first address happens to
+     * be in holds for another client.
+     */
+    int limit(Client client) {
+        Range range = find(client.first());
+        while (range.length > client.prefix()) {
+            range = range.around;
+        }
+        return range.limit;
     }
 
-    int prefix(int place) {
-        return prefixes[place];
-    }
-
-    private record Range(int limit, int prefix) {}
+    /**
+     * What holds in the block of one rule.
+     *
+     * @param limit for each of its clients
+     * @param prefix how many bits tell its clients apart
+     * @param length how many bits its addresses have in common
+     * @param around the block it lies in, {@code null} for the one that holds all addresses
+     */
+    record Range(int limit, int prefix, int length, Range around) {}
 }
