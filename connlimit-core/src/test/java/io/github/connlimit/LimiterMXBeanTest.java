@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import javax.management.Attribute;
 import javax.management.JMX;
@@ -24,11 +25,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class LimiterMXBeanTest {
 
-    private final ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.builder()
-            .maxPerClient(3)
-            .limit("127.0.0.3", 1)
-            .exempt("10.0.0.0/8")
-            .build());
+    private final ConnectionLimiter limiter = new ConnectionLimiter(
+            ConnectionLimits.builder()
+                    .maxPerClient(3)
+                    .limit("127.0.0.3", 1)
+                    .exempt("10.0.0.0/8")
+                    .build(),
+            new ConcurrentHashMap<>(),
+            System::nanoTime,
+            new RecordingLogger());
     private final List<ConnectionPermit> permits = new ArrayList<>();
     private final MBeanServer server = MBeanServerFactory.newMBeanServer();
     private ObjectName name;
