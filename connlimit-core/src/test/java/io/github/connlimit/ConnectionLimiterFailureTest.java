@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -75,6 +76,24 @@ class ConnectionLimiterFailureTest {
         assertThat(limiter.snapshot().openConnections()).isZero();
         assertThat(limiter.snapshot().topClients()).isEmpty();
         assertThat(listener.events).endsWith("closed: 127.0.0.2/32 1/2", "closed: 127.0.0.2/32 0/2");
+    }
+
+    /** Between the last connection that is closed and the removal of its client. */
+    @Test
+    void aClientThatComesBackWhileItIsRemovedStays() {
+        ConnectionPermit first = limiter.tryAcquire(PEER).orElseThrow();
+        List<ConnectionPermit> came = new ArrayList<>();
+        table.beforeRemoving = () -> {
+            table.beforeRemoving = null;
+            came.add(limiter.tryAcquire(PEER).orElseThrow());
+        };
+        first.close();
+        assertThat(came).hasSize(1);
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        assertThat(limiter.snapshot())
+                .isEqualTo(new LimiterSnapshot(1, 1, 2, 0, List.of(new ClientUsage(Cidr.parse("127.0.0.2"), 1, 2))));
+        came.get(0).close();
+        assertThat(table).isEmpty();
     }
 
     @Test

@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -284,11 +286,15 @@ class ConnectionLimiterTest {
 
     @Test
     void aReconfigurationThatCannotBeLoggedIsInForce() {
-        ConnectionLimiter limiter = limiter(1);
+        AtomicLong nanoTime = new AtomicLong();
+        ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults(), table, nanoTime::get, logger);
         logger.broken = new OutOfMemoryError("made up");
         limiter.reconfigure(limits -> limits.toBuilder().maxPerClient(2).build());
         assertThat(limiter.limits().maxPerClient()).isEqualTo(2);
         logger.broken = null;
+        nanoTime.set(TimeUnit.SECONDS.toNanos(10));
+        limiter.errors().report("next", null);
+        assertThat(logger.messages()).containsExactly("next (1 more errors since the last that was logged)");
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.github.connlimit;
 
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
 
@@ -20,6 +21,9 @@ final class FailingTable<K, V> extends ConcurrentHashMap<K, V> {
     volatile When adding = When.NEVER;
     volatile When removing = When.NEVER;
     volatile When iterating = When.NEVER;
+
+    /** Run before each removal, if not null. */
+    volatile Runnable beforeRemoving;
 
     private static void fail(When when, When now) {
         if (when == now) {
@@ -45,6 +49,10 @@ final class FailingTable<K, V> extends ConcurrentHashMap<K, V> {
 
     @Override
     public V computeIfPresent(K key, BiFunction<? super K, ? super V, ? extends V> function) {
+        Runnable hook = beforeRemoving;
+        if (hook != null) {
+            hook.run();
+        }
         fail(removing, When.BEFORE);
         V value = super.computeIfPresent(key, function);
         fail(removing, When.AFTER);
@@ -60,13 +68,7 @@ final class FailingTable<K, V> extends ConcurrentHashMap<K, V> {
     }
 
     @Override
-    public KeySetView<K, V> keySet() {
-        fail(iterating, When.BEFORE);
-        return super.keySet();
-    }
-
-    @Override
-    public java.util.Set<Entry<K, V>> entrySet() {
+    public Set<Entry<K, V>> entrySet() {
         fail(iterating, When.BEFORE);
         return super.entrySet();
     }
