@@ -1,0 +1,123 @@
+package io.github.connlimit.tomcat;
+
+import io.github.connlimit.ClientUsage;
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The settings of a limiter as the attributes of {@code server.xml} give them, and as JMX shows and changes them. Tomcat
+ * only logs a setter that throws and goes on without the setting, so nothing is checked before {@link #limits()}, which
+ * is called where an exception keeps the component from starting. This class is thread-safe.
+ */
+final class LimiterSettings {
+
+    private final Map<String, String> given = new LinkedHashMap<>();
+
+    /** What the settings are read from and written to, once it is there. */
+    private ConnectionLimiter limiter;
+
+    static boolean isSetting(String name) {
+        return ConnectionLimits.defaults().toSettings().containsKey(name);
+    }
+
+    /**
+     * Before there is a limiter, keeps the value as it is; from then on, changes the limiter at once.
+     *
+     * @throws IllegalArgumentException if there is a limiter and the value is not allowed; nothing has changed then
+     */
+    synchronized void set(String name, String value) {
+        String text = String.valueOf(value);
+        if (limiter == null) {
+            given.put(name, text);
+        } else {
+            limiter.reconfigure(limits -> limits.toBuilder().set(name, text).build());
+        }
+    }
+
+    synchronized String get(String name) {
+        if (limiter != null) {
+            return limiter.limits().toSettings().get(name);
+        }
+        return given.getOrDefault(name, ConnectionLimits.defaults().toSettings().get(name));
+    }
+
+    /** Whether any setting was given before there was a limiter. */
+    synchronized boolean isGiven() {
+        return !given.isEmpty();
+    }
+
+    /** The names of the settings that were given, for messages. */
+    synchronized String givenNames() {
+        return String.join(", ", given.keySet());
+    }
+
+    /**
+     * The limits that these settings make.
+     *
+     * @throws IllegalArgumentException if a value is not allowed; the message says so of each such value
+     */
+    synchronized ConnectionLimits limits() {
+        ConnectionLimits.Builder builder = ConnectionLimits.builder();
+        List<String> wrong = new ArrayList<>();
+        given.forEach((name, value) -> {
+            try {
+                builder.set(name, value);
+            } catch (IllegalArgumentException notAllowed) {
+                wrong.add(notAllowed.getMessage());
+            }
+        });
+        if (!wrong.isEmpty()) {
+            throw new IllegalArgumentException(String.join("; ", wrong));
+        }
+        return builder.build();
+    }
+
+    /** From now on, reads the settings from this limiter and writes them to it. */
+    synchronized void use(ConnectionLimiter inForce) {
+        limiter = inForce;
+    }
+
+    /** The limiter in force, or {@code null} before the start. */
+    synchronized ConnectionLimiter limiter() {
+        return limiter;
+    }
+
+    /** The clients with most open connections as text, one each, for JMX. */
+    String[] topClients(int count) {
+        ConnectionLimiter inForce = limiter();
+        return inForce == null
+                ? new String[0]
+                : inForce.snapshot(count).topClients().stream()
+                        .map(LimiterSettings::text)
+                        .toArray(String[]::new);
+    }
+
+    private static String text(ClientUsage usage) {
+        return usage.client() + " open=" + usage.openConnections() + " limit="
+                + (usage.limit() == 0 ? "unlimited" : usage.limit());
+    }
+
+    long openConnections() {
+        ConnectionLimiter inForce = limiter();
+        return inForce == null ? 0 : inForce.snapshot(0).openConnections();
+    }
+
+    long clients() {
+        ConnectionLimiter inForce = limiter();
+        return inForce == null ? 0 : inForce.snapshot(0).clients();
+    }
+
+    long admitted() {
+        ConnectionLimiter inForce = limiter();
+        return inForce == null ? 0 : inForce.snapshot(0).admitted();
+    }
+
+    long refused() {
+        ConnectionLimiter inForce = limiter();
+        return inForce == null ? 0 : inForce.snapshot(0).refused();
+    }
+}

@@ -1,0 +1,132 @@
+package io.github.connlimit.tomcat;
+
+import io.github.connlimit.ConnectionGate;
+import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalBudget;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.NetworkChannel;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Answers refused connections with status 429 and closes them such that the answer arrives: a socket that is closed
+ * while something lies there unread resets the connection, and the client then loses the answer. So what the client
+ * still sends is read and thrown away until it closes, for a bounded time and a bounded number of bytes. This class is
+ * thread-safe; no thread waits for a client.
+ *
+ * @param <U> the channel of a connection
+ */
+abstract class LingeringClose<U extends NetworkChannel> {
+
+    static final int BUFFER_BYTES = 16 * 1024;
+
+    private final Transport<U> transport;
+    private final Set<Farewell> open = ConcurrentHashMap.newKeySet();
+
+    /** Whether the endpoint has stopped: nothing lingers then. */
+    private volatile boolean stopped;
+
+    LingeringClose(Transport<U> transport) {
+        this.transport = transport;
+    }
+
+    Transport<U> transport() {
+        return transport;
+    }
+
+    Set<Farewell> open() {
+        return open;
+    }
+
+    void start() {
+        stopped = false;
+    }
+
+    /** Ends all that linger; nothing lingers from now on. */
+    void stop() {
+        stopped = true;
+        open.forEach(Farewell::end);
+    }
+
+    /**
+     * Answers, and closes when the client does. Takes over both the channel and the place.
+     *
+     * @param gate for errors
+     */
+    void respond(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
+        Farewell farewell = new Farewell(channel, place, gate);
+        open.add(farewell);
+        try {
+            begin(farewell);
+        } catch (Throwable error) {
+            farewell.fail(error);
+        }
+        if (stopped) {
+            farewell.end();
+        }
+    }
+
+    /** Sends the answer, or what of it can be sent without blocking, and sees to it that the rest follows. */
+    abstract void begin(Farewell farewell) throws IOException;
+
+    /** One refused connection that is being told why. */
+    final class Farewell {
+
+        final U channel;
+        final ByteBuffer response = Refusal.httpResponse();
+        private final RefusalBudget.Place place;
+        private final ConnectionGate<U> gate;
+        private final long beginNanos = System.nanoTime();
+        private final AtomicBoolean ended = new AtomicBoolean();
+        private long bytes;
+
+        private Farewell(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
+            this.channel = channel;
+            this.place = place;
+            this.gate = gate;
+        }
+
+        /** How long it may go on, in milliseconds; 0 or less when its time is over. */
+        long millisLeft() {
+            return RefusalBudget.MAX_LINGER_MILLIS - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - beginNanos);
+        }
+
+        /**
+         * Notes what was read.
+         *
+         * @return whether more may be read
+         */
+        boolean received(int count) {
+            bytes += count;
+            return bytes <= RefusalBudget.MAX_LINGER_BYTES;
+        }
+
+        /** Closes the connection and gives all it held back. Every call but the first does nothing. */
+        void end() {
+            if (!ended.compareAndSet(false, true)) {
+                return;
+            }
+            try {
+                // The answer has been sent: a client that has closed sees no reset, another one gets nothing more.
+                transport.resetOnClose(channel);
+            } catch (IOException | RuntimeException clientGone) {
+                // Then there is nobody to be reset.
+            } finally {
+                open.remove(this);
+                place.close();
+                transport.destroy(channel);
+            }
+        }
+
+        /** Ends after an error, which is worth a word unless it only says that the client or the server has gone. */
+        void fail(Throwable error) {
+            end();
+            if (!stopped && !(error instanceof IOException)) {
+                gate.report("answering a refused connection failed", error);
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+package io.github.connlimit.tomcat;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.RefusalHandler;
+import java.nio.channels.NetworkChannel;
+import java.util.Objects;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import javax.management.MBeanServer;
+import javax.management.ObjectName;
+
+/**
+ * What a limited protocol does in its life, NIO or NIO2: decides at its start who counts, and sweeps up what Tomcat did
+ * not report the end of. This class is thread-safe.
+ *
+ * @param <U> the channel of a connection
+ */
+final class ProtocolLimit<U extends NetworkChannel> {
+
+    private static final int SWEEP_SECONDS = 5;
+    private static final int STOPPED_SWEEP_MILLIS = 100;
+
+    private final LimitedConnections<U> connections;
+    private final LimiterSettings settings = new LimiterSettings();
+
+    /** Set by code. */
+    private ConnectionLimiter setLimiter;
+
+    /** Made of this protocol's own settings, at the first start that needs it. */
+    private ConnectionLimiter ownLimiter;
+
+    /** Handed over by the Valve. */
+    private ConnectionLimiter serviceLimiter;
+
+    private boolean running;
+    private ScheduledFuture<?> sweep;
+
+    ProtocolLimit(LimitedConnections<U> connections) {
+        this.connections = connections;
+    }
+
+    LimiterSettings settings() {
+        return settings;
+    }
+
+    void refusalHandler(RefusalHandler<? super U> handler) {
+        connections.refusalHandler(handler);
+    }
+
+    synchronized void limiter(ConnectionLimiter limiter) {
+        Objects.requireNonNull(limiter, "limiter");
+        if (running) {
+            throw new IllegalStateException("limiter: to be set before the protocol is started");
+        }
+        setLimiter = limiter;
+    }
+
+    synchronized void useServiceLimiter(ConnectionLimiter limiter) {
+        if (running && setLimiter == null) {
+            checkOneSource("the ConnectionLimitValve of its Service");
+            connections.use(limiter);
+            settings.use(limiter);
+        }
+        serviceLimiter = limiter;
+    }
+
+    /** Throws if a setting is not allowed. */
+    void init() {
+        settings.limits();
+    }
+
+    /**
+     * Decides who counts; to be called before anything is accepted.
+     *
+     * @param server where the Service can be found, or {@code null} if Tomcat runs without JMX
+     * @param protocol the name of the protocol there
+     * @throws IllegalStateException if there are two sources of settings
+     */
+    synchronized void start(MBeanServer server, ObjectName protocol) {
+        ServiceValves.limiterOf(server, protocol).ifPresent(limiter -> serviceLimiter = limiter);
+        ConnectionLimiter limiter;
+        if (setLimiter != null) {
+            checkOneSource("setLimiter");
+            limiter = setLimiter;
+        } else if (serviceLimiter != null) {
+            checkOneSource("the ConnectionLimitValve of its Service");
+            limiter = serviceLimiter;
+        } else {
+            if (ownLimiter == null) {
+                ownLimiter = new ConnectionLimiter(settings.limits());
+            }
+            limiter = ownLimiter;
+        }
+        connections.use(limiter);
+        settings.use(limiter);
+        connections.start();
+        running = true;
+        schedule();
+    }
+
+    private void checkOneSource(String other) {
+        if (settings.isGiven()) {
+            throw new IllegalStateException("the limits come from two places: this protocol has its own ("
+                    + settings.givenNames() + "), and there is " + other + "; leave out one of them");
+        }
+    }
+
+    /** To be called when nothing is accepted any more. Tomcat may still be closing connections. */
+    synchronized void stop() {
+        running = false;
+        connections.stop();
+        schedule();
+    }
+
+    /** To be called when the endpoint is gone. */
+    synchronized void destroy() {
+        running = false;
+        cancelSweep();
+        connections.stop();
+        connections.releaseAll();
+    }
+
+    private void schedule() {
+        cancelSweep();
+        try {
+            if (running) {
+                sweep = connections
+                        .transport()
+                        .executor()
+                        .scheduleWithFixedDelay(connections::sweep, SWEEP_SECONDS, SWEEP_SECONDS, TimeUnit.SECONDS);
+            } else if (!connections.isEmpty()) {
+                sweep = connections
+                        .transport()
+                        .executor()
+                        .schedule(this::sweepStopped, STOPPED_SWEEP_MILLIS, TimeUnit.MILLISECONDS);
+            }
+        } catch (RuntimeException shutDown) {
+            // The server is going down, and its connections with it.
+            connections.releaseAll();
+        }
+    }
+
+    private synchronized void sweepStopped() {
+        if (!running) {
+            connections.sweep();
+            schedule();
+        }
+    }
+
+    private void cancelSweep() {
+        if (sweep != null) {
+            sweep.cancel(false);
+            sweep = null;
+        }
+    }
+}

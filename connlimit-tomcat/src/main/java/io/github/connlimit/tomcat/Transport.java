@@ -1,0 +1,29 @@
+package io.github.connlimit.tomcat;
+
+import java.io.IOException;
+import java.net.SocketAddress;
+import java.nio.channels.NetworkChannel;
+import java.util.concurrent.ScheduledExecutorService;
+
+/**
+ * What an endpoint knows of its connections, and what NIO and NIO2 do in different ways.
+ *
+ * @param <U> the channel of a connection
+ */
+interface Transport<U extends NetworkChannel> {
+
+    /** The other end's address, or {@code null} if the channel is not connected (any more). */
+    SocketAddress remoteAddress(U channel) throws IOException;
+
+    /** Whether TLS is spoken, so that there is no way to answer before the handshake. */
+    boolean isSecure();
+
+    /** Makes the close that follows a TCP RST, if this kind of channel can. */
+    void resetOnClose(U channel) throws IOException;
+
+    /** Closes a channel that Tomcat has not taken over, and gives Tomcat's own count of connections back. */
+    void destroy(U channel);
+
+    /** Where to run tasks. */
+    ScheduledExecutorService executor();
+}
