@@ -30,7 +30,7 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol 
         this(new LimitedNio2Endpoint());
     }
 
-    private ConnectionLimitHttp11Nio2Protocol(LimitedNio2Endpoint endpoint) {
+    ConnectionLimitHttp11Nio2Protocol(LimitedNio2Endpoint endpoint) {
         super(endpoint);
         limit = new ProtocolLimit<>(endpoint.limited());
     }

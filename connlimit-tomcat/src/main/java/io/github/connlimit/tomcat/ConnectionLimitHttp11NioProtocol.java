@@ -29,7 +29,7 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol im
         this(new LimitedNioEndpoint());
     }
 
-    private ConnectionLimitHttp11NioProtocol(LimitedNioEndpoint endpoint) {
+    ConnectionLimitHttp11NioProtocol(LimitedNioEndpoint endpoint) {
         super(endpoint);
         limit = new ProtocolLimit<>(endpoint.limited());
     }

@@ -273,9 +273,7 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog {
         try {
             getNext().invoke(request, response);
         } finally {
-            if (!request.isAsync()) {
-                counted.release(request);
-            }
+            counted.returned(request);
         }
     }
 

@@ -8,7 +8,7 @@ import org.apache.tomcat.util.net.Nio2Channel;
 import org.apache.tomcat.util.net.Nio2Endpoint;
 
 /** An NIO2 endpoint that asks the limits about each connection it has accepted. */
-final class LimitedNio2Endpoint extends Nio2Endpoint {
+class LimitedNio2Endpoint extends Nio2Endpoint {
 
     private final LimitedConnections<AsynchronousSocketChannel> limited = limitedConnections();
 

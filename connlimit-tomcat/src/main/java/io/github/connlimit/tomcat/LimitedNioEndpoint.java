@@ -9,7 +9,7 @@ import org.apache.tomcat.util.net.NioChannel;
 import org.apache.tomcat.util.net.NioEndpoint;
 
 /** An NIO endpoint that asks the limits about each connection it has accepted. */
-final class LimitedNioEndpoint extends NioEndpoint {
+class LimitedNioEndpoint extends NioEndpoint {
 
     private final LimitedConnections<SocketChannel> limited = limitedConnections();
 

@@ -5,6 +5,8 @@ import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ErrorPolicy;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
 import java.net.InetAddress;
 import java.util.Objects;
 import org.apache.catalina.connector.Connector;
@@ -56,10 +58,61 @@ final class LimitedRequests {
         }
     }
 
+    /** To be called when a request has ended. */
     void release(Request request) {
         Object token = request.getNote(NOTE);
         if (token != null) {
             gate.release(token);
+        }
+    }
+
+    /**
+     * To be called when a request has left the Valve. If it goes on asynchronously, the access log tells its end, except
+     * in a container that had looked for access logs before the Valve was added: hence the listener.
+     */
+    void returned(Request request) {
+        Object token = request.getNote(NOTE);
+        if (token == null) {
+            return;
+        }
+        if (request.isAsync()) {
+            try {
+                request.getAsyncContextInternal().addListener(new Release(token));
+                return;
+            } catch (Throwable error) {
+                gate.report("listening to an asynchronous request failed", error);
+            }
+        }
+        gate.release(token);
+    }
+
+    private final class Release implements AsyncListener {
+
+        private final Object token;
+
+        Release(Object token) {
+            this.token = token;
+        }
+
+        @Override
+        public void onComplete(AsyncEvent event) {
+            gate.release(token);
+        }
+
+        @Override
+        public void onError(AsyncEvent event) {
+            // Not always followed by onComplete.
+            gate.release(token);
+        }
+
+        @Override
+        public void onTimeout(AsyncEvent event) {
+            // The application may go on.
+        }
+
+        @Override
+        public void onStartAsync(AsyncEvent event) {
+            event.getAsyncContext().addListener(this);
         }
     }
 

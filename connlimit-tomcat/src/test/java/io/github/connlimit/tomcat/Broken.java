@@ -1,0 +1,101 @@
+package io.github.connlimit.tomcat;
+
+import io.github.connlimit.ConnectionLimiter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.AsynchronousSocketChannel;
+import java.nio.channels.Channel;
+import java.nio.channels.SocketChannel;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.coyote.AbstractProtocol;
+import org.apache.tomcat.util.net.Nio2Channel;
+import org.apache.tomcat.util.net.NioChannel;
+import org.apache.tomcat.util.net.SocketBufferHandler;
+
+/** Protocols in whose endpoints something fails for as long as a test says so. */
+final class Broken {
+
+    private Broken() {}
+
+    /** The connection is closed before anybody looks at it. */
+    static AbstractProtocol<?> closedBeforehand(Kind kind, ConnectionLimiter limiter, AtomicBoolean broken) {
+        return kind == Kind.NIO
+                ? protocol(limiter, new LimitedNioEndpoint() {
+                    @Override
+                    protected boolean setSocketOptions(SocketChannel socket) {
+                        closeIf(broken, socket);
+                        return super.setSocketOptions(socket);
+                    }
+                })
+                : protocol(limiter, new LimitedNio2Endpoint() {
+                    @Override
+                    protected boolean setSocketOptions(AsynchronousSocketChannel socket) {
+                        closeIf(broken, socket);
+                        return super.setSocketOptions(socket);
+                    }
+                });
+    }
+
+    /** Tomcat cannot make its channel for the connection. */
+    static AbstractProtocol<?> withoutChannel(
+            Kind kind, ConnectionLimiter limiter, AtomicBoolean broken, Throwable failure) {
+        return kind == Kind.NIO
+                ? protocol(limiter, new LimitedNioEndpoint() {
+                    @Override
+                    protected NioChannel createChannel(SocketBufferHandler buffer) {
+                        throwIf(broken, failure);
+                        return super.createChannel(buffer);
+                    }
+                })
+                : protocol(limiter, new LimitedNio2Endpoint() {
+                    @Override
+                    protected Nio2Channel createChannel(SocketBufferHandler buffer) {
+                        throwIf(broken, failure);
+                        return super.createChannel(buffer);
+                    }
+                });
+    }
+
+    /** The poller finds the channel closed, about which Tomcat tells nobody. */
+    static AbstractProtocol<?> withoutRegistration(ConnectionLimiter limiter, AtomicBoolean broken) {
+        return protocol(limiter, new LimitedNioEndpoint() {
+            @Override
+            protected boolean setSocketOptions(SocketChannel socket) {
+                boolean accepted = super.setSocketOptions(socket);
+                closeIf(broken, socket);
+                return accepted;
+            }
+        });
+    }
+
+    private static AbstractProtocol<?> protocol(ConnectionLimiter limiter, LimitedNioEndpoint endpoint) {
+        ConnectionLimitHttp11NioProtocol protocol = new ConnectionLimitHttp11NioProtocol(endpoint);
+        protocol.setLimiter(limiter);
+        return protocol;
+    }
+
+    private static AbstractProtocol<?> protocol(ConnectionLimiter limiter, LimitedNio2Endpoint endpoint) {
+        ConnectionLimitHttp11Nio2Protocol protocol = new ConnectionLimitHttp11Nio2Protocol(endpoint);
+        protocol.setLimiter(limiter);
+        return protocol;
+    }
+
+    private static void closeIf(AtomicBoolean broken, Channel channel) {
+        if (broken.get()) {
+            try {
+                channel.close();
+            } catch (IOException cannot) {
+                throw new UncheckedIOException(cannot);
+            }
+        }
+    }
+
+    private static void throwIf(AtomicBoolean broken, Throwable failure) {
+        if (broken.get()) {
+            if (failure instanceof Error error) {
+                throw error;
+            }
+            throw (RuntimeException) failure;
+        }
+    }
+}

@@ -1,0 +1,487 @@
+package io.github.connlimit.tomcat;
+
+import static java.time.Duration.ofMillis;
+import static java.time.Duration.ofSeconds;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.github.connlimit.ClientUsage;
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.LimiterListener;
+import io.github.connlimit.RefusalBudget;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.catalina.connector.Connector;
+import org.apache.coyote.AbstractProtocol;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@Timeout(120)
+class LimitedEndpointTest {
+
+    private final ConnectionLimiter limiter =
+            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build());
+    private final TestServer server = new TestServer();
+    private Connector connector;
+
+    @BeforeEach
+    void quiet() {
+        Logs.quiet();
+    }
+
+    @AfterEach
+    void endsAtZero() throws Exception {
+        server.close();
+        await().atMost(ofSeconds(30)).untilAsserted(() -> {
+            assertThat(limiter.snapshot().openConnections()).isZero();
+            assertThat(limiter.snapshot().clients()).isZero();
+        });
+    }
+
+    private void start(Kind kind) throws Exception {
+        connector = server.add(kind.protocol(limiter));
+        server.start();
+    }
+
+    private void set(String name, String value) {
+        limiter.reconfigure(limits -> limits.toBuilder().set(name, value).build());
+    }
+
+    private void awaitOpen(long connections) {
+        await().atMost(ofSeconds(30))
+                .untilAsserted(
+                        () -> assertThat(limiter.snapshot().openConnections()).isEqualTo(connections));
+    }
+
+    private AbstractProtocol<?> protocol() {
+        return (AbstractProtocol<?>) connector.getProtocolHandler();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void limitsEachClientByItself(Kind kind) throws Exception {
+        start(kind);
+        Client first = server.connect(2, connector);
+        assertThat(first.isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isFalse();
+        assertThat(server.connect(3, connector).isServed()).isTrue();
+
+        first.close();
+        awaitOpen(2);
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void keepsTomcatsOwnCountRight(Kind kind) throws Exception {
+        connector = server.add(kind.protocol(limiter));
+        connector.setProperty("maxConnections", "4");
+        server.start();
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+
+        for (int i = 0; i < 2000; i++) {
+            try (Client refused = server.connect(2, connector)) {
+                assertThat(refused.end()).isIn("rst", "fin");
+            }
+        }
+
+        assertThat(limiter.snapshot().refused()).isEqualTo(2000);
+        Client other = server.connect(3, connector);
+        assertThat(other.isServed()).isTrue();
+        // The two of the one client, the one of the other, and the one that the acceptor holds ready for the next.
+        await().atMost(ofSeconds(30))
+                .untilAsserted(() -> assertThat(protocol().getConnectionCount()).isEqualTo(4));
+    }
+
+    @Test
+    void nioResets() throws Exception {
+        start(Kind.NIO);
+        set("maxPerClient", "1");
+        server.connect(2, connector).isServed();
+        for (int i = 0; i < 50; i++) {
+            assertThat(server.connect(2, connector).end()).isEqualTo("rst");
+        }
+    }
+
+    @Test
+    void nio2CannotResetAndCloses() throws Exception {
+        start(Kind.NIO2);
+        set("maxPerClient", "1");
+        server.connect(2, connector).isServed();
+        assertThat(server.connect(2, connector).end()).isEqualTo("fin");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void closes(Kind kind) throws Exception {
+        start(kind);
+        set("maxPerClient", "1");
+        set("refuse", "close");
+        server.connect(2, connector).isServed();
+        assertThat(server.connect(2, connector).end()).isEqualTo("fin");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void responds(Kind kind) throws Exception {
+        start(kind);
+        set("maxPerClient", "1");
+        set("refuse", "respond");
+        server.connect(2, connector).isServed();
+
+        Client silent = server.connect(2, connector);
+        assertThat(silent.response())
+                .startsWith("HTTP/1.1 429 ")
+                .contains("\r\nRetry-After: 1\r\n", "\r\nConnection: close\r\n")
+                .endsWith("\r\n\r\nclient connection limit reached\n");
+        assertThat(silent.end()).isEqualTo("fin");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void respondsToWhoSendsALotFirst(Kind kind) throws Exception {
+        start(kind);
+        set("maxPerClient", "1");
+        set("refuse", "respond");
+        server.connect(2, connector).isServed();
+
+        String body = "x".repeat(300_000);
+        for (int i = 0; i < 200; i++) {
+            try (Client refused = server.connect(2, connector)) {
+                refused.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + body);
+                assertThat(refused.response()).as("try %s", i).startsWith("HTTP/1.1 429 ");
+            }
+            // Only so many are answered at once, and the server has yet to see that this one has closed.
+            await().atMost(ofSeconds(30))
+                    .pollInterval(ofMillis(2))
+                    .until(() -> protocol().getConnectionCount() <= 2);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void respondsToSoManyOnly(Kind kind) throws Exception {
+        start(kind);
+        set("maxPerClient", "1");
+        set("refuse", "respond");
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+
+        List<Client> answered = new ArrayList<>();
+        int reset = 0;
+        long begin = System.nanoTime();
+        for (int i = 0; i < 12; i++) {
+            Client refused = server.connect(2, connector);
+            try {
+                refused.response();
+                answered.add(refused);
+            } catch (IOException noAnswer) {
+                reset++;
+            }
+        }
+        // Whatever it takes to connect twelve times, no place is free again before its half a second is over.
+        if (System.nanoTime() - begin < RefusalBudget.MAX_LINGER_MILLIS * 1_000_000L) {
+            assertThat(answered).hasSize(4);
+        }
+        assertThat(reset + answered.size()).isEqualTo(12);
+
+        // Nobody closes: each is ended when its time is over, and the places are free again.
+        await().atMost(ofSeconds(30))
+                .untilAsserted(() -> assertThat(protocol().getConnectionCount()).isLessThanOrEqualTo(2));
+        assertThat(server.connect(2, connector).response()).startsWith("HTTP/1.1 429 ");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void stopsListeningToWhoNeverStopsSending(Kind kind) throws Exception {
+        start(kind);
+        set("maxPerClient", "1");
+        set("refuse", "respond");
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+
+        Client flood = server.connect(2, connector);
+        byte[] chunk = new byte[64 * 1024];
+        assertThatThrownBy(() -> {
+                    for (int i = 0; i < 10_000; i++) {
+                        flood.socket.getOutputStream().write(chunk);
+                    }
+                })
+                .isInstanceOf(IOException.class);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void stopsWhileRefusedConnectionsLinger(Kind kind) throws Exception {
+        start(kind);
+        set("maxPerClient", "1");
+        set("refuse", "respond");
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        Client lingering = server.connect(2, connector);
+        assertThat(lingering.response()).startsWith("HTTP/1.1 429 ");
+
+        connector.stop();
+        connector.start();
+
+        assertThat(server.connect(3, connector).isServed()).isTrue();
+        await().atMost(ofSeconds(30))
+                .untilAsserted(() -> assertThat(protocol().getConnectionCount()).isEqualTo(2));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void asksTheRefusalHandler(Kind kind) throws Exception {
+        List<InetAddress> peers = new ArrayList<>();
+        connector = server.add(kind.protocol(limiter, (channel, peer) -> {
+            peers.add(peer);
+            if (channel instanceof SocketChannel nio) {
+                nio.write(ByteBuffer.wrap("no\n".getBytes(StandardCharsets.US_ASCII)));
+            } else if (channel instanceof java.nio.channels.AsynchronousSocketChannel nio2) {
+                nio2.write(ByteBuffer.wrap("no\n".getBytes(StandardCharsets.US_ASCII)));
+            }
+        }));
+        server.start();
+        set("maxPerClient", "1");
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+
+        Client refused = server.connect(2, connector);
+        assertThat(refused.socket.getInputStream().readAllBytes()).asString().isEqualTo("no\n");
+        assertThat(peers).containsExactly(InetAddress.getByName("127.0.0.2"));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void survivesARefusalHandlerThatThrows(Kind kind) throws Exception {
+        connector = server.add(kind.protocol(limiter, (channel, peer) -> {
+            throw new IllegalStateException("as planned");
+        }));
+        connector.setProperty("maxConnections", "5");
+        server.start();
+        set("maxPerClient", "1");
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        for (int i = 0; i < 20; i++) {
+            assertThat(server.connect(2, connector).end()).isIn("rst", "fin");
+        }
+        assertThat(server.connect(3, connector).isServed()).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void survivesAListenerThatThrows(Kind kind) throws Exception {
+        ConnectionLimiter hostile =
+                new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(1).build(), new LimiterListener() {
+                    @Override
+                    public void admitted(InetAddress peer, ClientUsage client) {
+                        throw new AssertionError("as planned");
+                    }
+
+                    @Override
+                    public void refused(InetAddress peer, ClientUsage client) {
+                        throw new AssertionError("as planned");
+                    }
+
+                    @Override
+                    public void closed(ClientUsage client) {
+                        throw new AssertionError("as planned");
+                    }
+                });
+        connector = server.add(kind.protocol(hostile));
+        server.start();
+        Client first = server.connect(2, connector);
+        assertThat(first.isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isFalse();
+        first.close();
+        await().atMost(ofSeconds(30))
+                .untilAsserted(
+                        () -> assertThat(hostile.snapshot().openConnections()).isZero());
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void survivesAConnectionThatIsGoneAlready(Kind kind) throws Exception {
+        AtomicBoolean broken = new AtomicBoolean(true);
+        connector = server.add(Broken.closedBeforehand(kind, limiter, broken));
+        connector.setProperty("maxConnections", "5");
+        server.start();
+        for (String onError : List.of("refuse", "admit")) {
+            set("onError", onError);
+            for (int i = 0; i < 20; i++) {
+                assertThat(server.connect(2, connector).isServed()).isFalse();
+            }
+        }
+        assertThat(limiter.snapshot().admitted()).isZero();
+
+        broken.set(false);
+        assertThat(server.connect(3, connector).isServed()).isTrue();
+        assertThat(limiter.snapshot().openConnections()).isOne();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void countsNothingIfTomcatCannotTakeTheConnection(Kind kind) throws Exception {
+        AtomicBoolean broken = new AtomicBoolean(true);
+        connector = server.add(Broken.withoutChannel(kind, limiter, broken, new IllegalStateException("as planned")));
+        connector.setProperty("maxConnections", "5");
+        server.start();
+        for (int i = 0; i < 20; i++) {
+            assertThat(server.connect(2, connector).end()).isIn("rst", "fin");
+        }
+        awaitOpen(0);
+        broken.set(false);
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void countsNothingIfTheVirtualMachineIsInTrouble(Kind kind) throws Exception {
+        AtomicBoolean broken = new AtomicBoolean(true);
+        connector = server.add(Broken.withoutChannel(kind, limiter, broken, new InternalError("as planned")));
+        server.start();
+        assertThat(server.connect(2, connector).end()).isIn("rst", "fin");
+        awaitOpen(0);
+    }
+
+    @Test
+    void sweepsUpWhatThePollerCouldNotRegister() throws Exception {
+        AtomicBoolean broken = new AtomicBoolean(true);
+        connector = server.add(Broken.withoutRegistration(limiter, broken));
+        server.start();
+        server.connect(2, connector);
+        await().atMost(ofSeconds(30))
+                .untilAsserted(() -> assertThat(limiter.snapshot().admitted()).isOne());
+        awaitOpen(0);
+        broken.set(false);
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void releasesAfterAVirtualMachineErrorInTheApplication(Kind kind) throws Exception {
+        start(kind);
+        assertThat(server.connect(2, connector).request("/vm-error").end()).isIn("fin", "rst");
+        awaitOpen(0);
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void stopsWithAHundredRequestsInFlight(Kind kind) throws Exception {
+        start(kind);
+        set("maxPerClient", "0");
+        for (int i = 0; i < 100; i++) {
+            server.connect(2, connector).request(i % 2 == 0 ? "/hold" : "/async");
+        }
+        await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 50 && server.async.size() == 50);
+        assertThat(limiter.snapshot().openConnections()).isEqualTo(100);
+
+        connector.stop();
+        awaitOpen(0);
+
+        connector.start();
+        set("maxPerClient", "1");
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isFalse();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void limitsAgainAfterStopAndStart(Kind kind) throws Exception {
+        start(kind);
+        for (int round = 0; round < 5; round++) {
+            assertThat(server.connect(2, connector).isServed()).isTrue();
+            assertThat(server.connect(2, connector).isServed()).isTrue();
+            assertThat(server.connect(2, connector).isServed()).isFalse();
+            connector.stop();
+            awaitOpen(0);
+            connector.start();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void limitsAgainAfterPauseAndResume(Kind kind) throws Exception {
+        start(kind);
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        connector.pause();
+        // Tomcat may close it now, as it is idle.
+        server.disconnect();
+        awaitOpen(0);
+        connector.resume();
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(server.connect(2, connector).isServed()).isFalse();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void neverExceedsTheLimitUnderLoad(Kind kind) throws Exception {
+        AtomicInteger most = new AtomicInteger();
+        ConnectionLimiter watched =
+                new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(5).build(), new LimiterListener() {
+                    @Override
+                    public void admitted(InetAddress peer, ClientUsage client) {
+                        most.accumulateAndGet(client.openConnections(), Math::max);
+                    }
+                });
+        connector = server.add(kind.protocol(watched));
+        server.start();
+        ExecutorService pool = Executors.newFixedThreadPool(20);
+        try {
+            List<Callable<Boolean>> tries = new ArrayList<>();
+            for (int i = 0; i < 1000; i++) {
+                tries.add(() -> {
+                    try (Client client = server.connect(2, connector)) {
+                        return client.isServed();
+                    } catch (IOException refused) {
+                        return false;
+                    }
+                });
+            }
+            int served = 0;
+            for (Future<Boolean> one : pool.invokeAll(tries)) {
+                served += one.get() ? 1 : 0;
+            }
+            assertThat(served).isPositive();
+        } finally {
+            pool.shutdown();
+        }
+        assertThat(most.get()).isBetween(1, 5);
+        await().atMost(ofSeconds(30))
+                .untilAsserted(
+                        () -> assertThat(watched.snapshot().openConnections()).isZero());
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void theLimiterIsSetBeforeTheStart(Kind kind) throws Exception {
+        start(kind);
+        assertThatThrownBy(() -> {
+                    if (protocol() instanceof ConnectionLimitHttp11NioProtocol nio) {
+                        nio.setLimiter(limiter);
+                    } else {
+                        ((ConnectionLimitHttp11Nio2Protocol) protocol()).setLimiter(limiter);
+                    }
+                })
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("before the protocol is started");
+    }
+}

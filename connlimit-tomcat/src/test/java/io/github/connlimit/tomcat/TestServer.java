@@ -1,0 +1,147 @@
+package io.github.connlimit.tomcat;
+
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpServlet;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.catalina.Context;
+import org.apache.catalina.LifecycleException;
+import org.apache.catalina.Wrapper;
+import org.apache.catalina.connector.Connector;
+import org.apache.catalina.startup.Tomcat;
+import org.apache.coyote.ProtocolHandler;
+
+/** A real Tomcat with an application for tests. */
+final class TestServer implements AutoCloseable {
+
+    static final int TIMEOUT_SECONDS = 30;
+
+    final Tomcat tomcat = new Tomcat();
+    final Context context;
+
+    /** Releases the requests to {@code /hold}. */
+    final CountDownLatch hold = new CountDownLatch(1);
+
+    /** How many requests are inside {@code /hold}. */
+    final AtomicInteger holding = new AtomicInteger();
+
+    /** The asynchronous requests to {@code /async}, to be completed by the test. */
+    final BlockingQueue<AsyncContext> async = new LinkedBlockingQueue<>();
+
+    private final List<Client> clients = new CopyOnWriteArrayList<>();
+
+    TestServer() {
+        Path base;
+        try {
+            base = Files.createTempDirectory(Path.of("target"), "tomcat");
+        } catch (IOException cannot) {
+            throw new UncheckedIOException(cannot);
+        }
+        tomcat.setBaseDir(base.toAbsolutePath().toString());
+        tomcat.getHost().setAutoDeploy(false);
+        context = tomcat.addContext("", null);
+        Wrapper wrapper = Tomcat.addServlet(context, "app", new App());
+        wrapper.setAsyncSupported(true);
+        wrapper.addMapping("/");
+    }
+
+    /** Adds a connector on a free port. */
+    Connector add(ProtocolHandler protocol) {
+        Connector connector = new Connector(protocol);
+        connector.setPort(0);
+        connector.setProperty("address", "127.0.0.1");
+        tomcat.getService().addConnector(connector);
+        return connector;
+    }
+
+    TestServer start() throws LifecycleException {
+        tomcat.start();
+        return this;
+    }
+
+    Client connect(int lastByte, Connector connector) throws IOException {
+        return connect(lastByte, connector.getLocalPort());
+    }
+
+    /** Connects from 127.0.0.lastByte. */
+    Client connect(int lastByte, int port) throws IOException {
+        Client client = new Client(
+                InetAddress.getByAddress(new byte[] {127, 0, 0, (byte) lastByte}),
+                new InetSocketAddress("127.0.0.1", port));
+        clients.add(client);
+        return client;
+    }
+
+    /** Closes all connections that were made so far. */
+    void disconnect() throws IOException {
+        for (Client client : clients) {
+            client.close();
+        }
+    }
+
+    @Override
+    public void close() throws IOException, LifecycleException {
+        hold.countDown();
+        disconnect();
+        tomcat.stop();
+        tomcat.destroy();
+    }
+
+    private final class App extends HttpServlet {
+
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected void service(HttpServletRequest request, HttpServletResponse response)
+                throws ServletException, IOException {
+            switch (request.getServletPath()) {
+                case "/hold" -> {
+                    holding.incrementAndGet();
+                    await();
+                    holding.decrementAndGet();
+                }
+                case "/async" -> {
+                    if (request.getAttribute("dispatched") == null) {
+                        AsyncContext started = request.startAsync();
+                        String timeout = request.getParameter("timeout");
+                        started.setTimeout(timeout == null ? 0 : Long.parseLong(timeout));
+                        request.setAttribute("dispatched", Boolean.TRUE);
+                        async.add(started);
+                        return;
+                    }
+                }
+                case "/async-throw" -> {
+                    request.startAsync();
+                    throw new ServletException("after startAsync");
+                }
+                case "/throw" -> throw new ServletException("as asked for");
+                case "/vm-error" -> throw new InternalError("as asked for");
+                default -> request.getInputStream().readAllBytes();
+            }
+            response.setContentLength(2);
+            response.getOutputStream().print("OK");
+        }
+
+        private void await() {
+            try {
+                hold.await(TIMEOUT_SECONDS, TimeUnit.SECONDS);
+            } catch (InterruptedException stopped) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+}
