@@ -23,6 +23,7 @@ import org.apache.coyote.http11.Http11Nio2Protocol;
  */
 public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol implements LimitedProtocol {
 
+    private final LimitedNio2Endpoint endpoint;
     private final ProtocolLimit<AsynchronousSocketChannel> limit;
 
     /** Makes a protocol with the default limits. */
@@ -32,6 +33,7 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol 
 
     ConnectionLimitHttp11Nio2Protocol(LimitedNio2Endpoint endpoint) {
         super(endpoint);
+        this.endpoint = endpoint;
         limit = new ProtocolLimit<>(endpoint.limited());
     }
 
@@ -173,7 +175,13 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol 
 
     @Override
     public void start() throws Exception {
-        limit.start(mserver, getObjectName());
+        try {
+            limit.start(mserver, getObjectName());
+        } catch (Throwable error) {
+            // Bound already: nobody is to wait in the backlog of a port that is not served.
+            endpoint.destroy();
+            throw error;
+        }
         try {
             super.start();
         } catch (Throwable error) {

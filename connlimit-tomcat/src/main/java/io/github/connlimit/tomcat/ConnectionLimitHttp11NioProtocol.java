@@ -22,6 +22,7 @@ import org.apache.coyote.http11.Http11NioProtocol;
  */
 public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol implements LimitedProtocol {
 
+    private final LimitedNioEndpoint endpoint;
     private final ProtocolLimit<SocketChannel> limit;
 
     /** Makes a protocol with the default limits. */
@@ -31,6 +32,7 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol im
 
     ConnectionLimitHttp11NioProtocol(LimitedNioEndpoint endpoint) {
         super(endpoint);
+        this.endpoint = endpoint;
         limit = new ProtocolLimit<>(endpoint.limited());
     }
 
@@ -172,7 +174,13 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol im
 
     @Override
     public void start() throws Exception {
-        limit.start(mserver, getObjectName());
+        try {
+            limit.start(mserver, getObjectName());
+        } catch (Throwable error) {
+            // Bound already: nobody is to wait in the backlog of a port that is not served.
+            endpoint.destroy();
+            throw error;
+        }
         try {
             super.start();
         } catch (Throwable error) {

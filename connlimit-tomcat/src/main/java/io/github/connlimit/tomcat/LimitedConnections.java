@@ -57,9 +57,13 @@ final class LimitedConnections<U extends NetworkChannel> {
     synchronized void use(ConnectionLimiter limiter) {
         ConnectionGate<U> before = gate;
         if (before == null || before.limiter() != limiter) {
-            // Written before the old gate is emptied: see admit.
-            gate = new ConnectionGate<>(limiter);
-            if (before != null) {
+            ConnectionGate<U> after = new ConnectionGate<>(limiter);
+            if (before == null) {
+                gate = after;
+            } else {
+                // In this order: see admit and release.
+                former.add(before);
+                gate = after;
                 carryOver(before);
             }
         }
@@ -135,14 +139,18 @@ final class LimitedConnections<U extends NetworkChannel> {
         if (channel == null) {
             return;
         }
-        // The former ones first: a connection that is just being carried over is then found here, there, or in both.
-        for (ConnectionGate<U> one : former) {
-            one.release(channel);
-        }
-        ConnectionGate<U> present = gate;
-        if (present != null) {
-            present.release(channel);
-        }
+        ConnectionGate<U> present;
+        do {
+            present = gate;
+            // Read after the present one, so that none is missed, and asked before it: a connection that is just being
+            // carried over is then found here, there, or in both.
+            for (ConnectionGate<U> one : former) {
+                one.release(channel);
+            }
+            if (present != null) {
+                present.release(channel);
+            }
+        } while (present != gate);
     }
 
     /** Gives back what Tomcat did not report the end of. Never throws, as an executor would not run it again then. */

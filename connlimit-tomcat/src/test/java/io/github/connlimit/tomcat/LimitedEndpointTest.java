@@ -158,6 +158,36 @@ class LimitedEndpointTest {
 
     @ParameterizedTest
     @EnumSource
+    void doesNotRespondInClearTextWhereTlsIsSpoken(Kind kind) throws Exception {
+        connector = server.add(kind.protocol(limiter));
+        Tls.enable(connector);
+        server.start();
+        set("maxPerClient", "1");
+        set("refuse", "respond");
+        Client first = Tls.client(server.connect(2, connector));
+        assertThat(first.isServed()).isTrue();
+        assertThat(server.connect(2, connector).end()).isEqualTo(kind == Kind.NIO ? "rst" : "fin");
+        first.close();
+        awaitOpen(0);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void countsAHandshakeThatIsNeverFinished(Kind kind) throws Exception {
+        connector = server.add(kind.protocol(limiter));
+        Tls.enable(connector);
+        server.start();
+        // The first bytes of a TLS record.
+        Client first = server.connect(2, connector).send("\u0016\u0003\u0001");
+        server.connect(2, connector);
+        awaitOpen(2);
+        assertThat(server.connect(2, connector).end()).isEqualTo(kind == Kind.NIO ? "rst" : "fin");
+        first.reset();
+        awaitOpen(1);
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void respondsToWhoSendsALotFirst(Kind kind) throws Exception {
         start(kind);
         set("maxPerClient", "1");

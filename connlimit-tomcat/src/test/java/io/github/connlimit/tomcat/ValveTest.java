@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import jakarta.servlet.AsyncContext;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -303,9 +304,9 @@ class ValveTest {
         on(place);
         server.start();
         Client first = server.connect(2, connector).request("/async");
+        AsyncContext firstContext = server.async.poll(30, TimeUnit.SECONDS);
         Client second = server.connect(2, connector).request("/async");
-        var firstContext = server.async.poll(30, TimeUnit.SECONDS);
-        var secondContext = server.async.poll(30, TimeUnit.SECONDS);
+        AsyncContext secondContext = server.async.poll(30, TimeUnit.SECONDS);
         awaitOpen(2);
         assertThat(server.connect(2, connector).get("/")).startsWith("HTTP/1.1 429");
 
@@ -357,10 +358,11 @@ class ValveTest {
         assertThat(server.connect(2, connector).isServed()).isTrue();
         on(place);
         server.connect(2, connector).request("/async");
+        AsyncContext toComplete = server.async.poll(30, TimeUnit.SECONDS);
         server.connect(2, connector).request("/async?timeout=100");
         assertThat(server.connect(3, connector).get("/async-throw")).startsWith("HTTP/1.1 500");
         awaitAdmitted(3);
-        server.async.poll(30, TimeUnit.SECONDS).complete();
+        toComplete.complete();
         awaitOpen(0);
     }
 
