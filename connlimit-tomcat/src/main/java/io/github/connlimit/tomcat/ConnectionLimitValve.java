@@ -270,10 +270,11 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog {
             refuse(request, response);
             return;
         }
+        Object token = counted.counted(request);
         try {
             getNext().invoke(request, response);
         } finally {
-            counted.returned(request);
+            counted.returned(request, token);
         }
     }
 

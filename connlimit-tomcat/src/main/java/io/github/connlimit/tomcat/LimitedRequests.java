@@ -58,6 +58,11 @@ final class LimitedRequests {
         }
     }
 
+    /** What stands for a request that is counted, or {@code null} if it is not. */
+    Object counted(Request request) {
+        return request.getNote(NOTE);
+    }
+
     /** To be called when a request has ended. */
     void release(Request request) {
         Object token = request.getNote(NOTE);
@@ -69,9 +74,10 @@ final class LimitedRequests {
     /**
      * To be called when a request has left the Valve. If it goes on asynchronously, the access log tells its end, except
      * in a container that had looked for access logs before the Valve was added: hence the listener.
+     *
+     * @param token what {@link #counted} told before, since the request may be in use for another one by now
      */
-    void returned(Request request) {
-        Object token = request.getNote(NOTE);
+    void returned(Request request, Object token) {
         if (token == null) {
             return;
         }

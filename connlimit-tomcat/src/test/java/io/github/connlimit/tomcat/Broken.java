@@ -36,22 +36,19 @@ final class Broken {
                 });
     }
 
-    /** Tomcat cannot make its channel for the connection. */
-    static AbstractProtocol<?> withoutChannel(
-            Kind kind, ConnectionLimiter limiter, AtomicBoolean broken, Throwable failure) {
+    /** An error of the virtual machine, about which Tomcat does nothing, not even close the connection. */
+    static AbstractProtocol<?> withoutChannel(Kind kind, ConnectionLimiter limiter) {
         return kind == Kind.NIO
                 ? protocol(limiter, new LimitedNioEndpoint() {
                     @Override
                     protected NioChannel createChannel(SocketBufferHandler buffer) {
-                        throwIf(broken, failure);
-                        return super.createChannel(buffer);
+                        throw new InternalError("as planned");
                     }
                 })
                 : protocol(limiter, new LimitedNio2Endpoint() {
                     @Override
                     protected Nio2Channel createChannel(SocketBufferHandler buffer) {
-                        throwIf(broken, failure);
-                        return super.createChannel(buffer);
+                        throw new InternalError("as planned");
                     }
                 });
     }
@@ -87,15 +84,6 @@ final class Broken {
             } catch (IOException cannot) {
                 throw new UncheckedIOException(cannot);
             }
-        }
-    }
-
-    private static void throwIf(AtomicBoolean broken, Throwable failure) {
-        if (broken.get()) {
-            if (failure instanceof Error error) {
-                throw error;
-            }
-            throw (RuntimeException) failure;
         }
     }
 }

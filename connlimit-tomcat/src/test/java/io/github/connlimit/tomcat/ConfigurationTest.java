@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.ConnectException;
 import java.net.ServerSocket;
 import java.util.logging.Level;
@@ -20,7 +21,6 @@ import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.ProtocolHandler;
 import org.apache.coyote.http11.AbstractHttp11Protocol;
 import org.apache.tomcat.util.IntrospectionUtils;
-import org.apache.tomcat.util.modeler.Registry;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,7 +34,7 @@ class ConfigurationTest {
 
     private final TestServer server = new TestServer();
     private final ConnectionLimitValve valve = new ConnectionLimitValve();
-    private final MBeanServer beans = Registry.getRegistry(null).getMBeanServer();
+    private final MBeanServer beans = ManagementFactory.getPlatformMBeanServer();
 
     @BeforeEach
     void quiet() {

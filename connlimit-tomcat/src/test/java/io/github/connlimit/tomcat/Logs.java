@@ -22,7 +22,7 @@ final class Logs extends Handler implements AutoCloseable {
     static void quiet() {
         // Errors in Tomcat's threads are part of some tests.
         Awaitility.doNotCatchUncaughtExceptionsByDefault();
-        TOMCAT.setLevel(Level.OFF);
+        TOMCAT.setUseParentHandlers(false);
         OWN.setUseParentHandlers(false);
     }
 
@@ -30,8 +30,6 @@ final class Logs extends Handler implements AutoCloseable {
     static Logs listen() {
         quiet();
         Logs logs = new Logs();
-        TOMCAT.setLevel(Level.INFO);
-        TOMCAT.setUseParentHandlers(false);
         TOMCAT.addHandler(logs);
         OWN.addHandler(logs);
         return logs;
@@ -65,7 +63,6 @@ final class Logs extends Handler implements AutoCloseable {
     @Override
     public void close() {
         TOMCAT.removeHandler(this);
-        TOMCAT.setUseParentHandlers(true);
         OWN.removeHandler(this);
     }
 }

@@ -331,7 +331,7 @@ class ValveTest {
         awaitAdmitted(1);
         awaitOpen(0);
 
-        assertThat(server.connect(2, connector).get("/async-throw")).startsWith("HTTP/1.1 500");
+        server.connect(2, connector).request("/async-throw");
         awaitAdmitted(2);
         awaitOpen(0);
 
@@ -360,7 +360,7 @@ class ValveTest {
         server.connect(2, connector).request("/async");
         AsyncContext toComplete = server.async.poll(30, TimeUnit.SECONDS);
         server.connect(2, connector).request("/async?timeout=100");
-        assertThat(server.connect(3, connector).get("/async-throw")).startsWith("HTTP/1.1 500");
+        server.connect(3, connector).request("/async-throw");
         awaitAdmitted(3);
         toComplete.complete();
         awaitOpen(0);
