@@ -1,0 +1,213 @@
+package io.github.connlimit.jetty;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import java.util.Objects;
+import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.component.AbstractLifeCycle;
+import org.eclipse.jetty.util.component.Container;
+
+/**
+ * Limits the connections of all TCP connectors of a Jetty server, with one count for all of them:
+ * {@code server.addBean(new ConnectionLimitInstaller(limiter))} before the server is started. When the server starts,
+ * each {@link ServerConnector} that has no {@link ConnectionLimitListener} is given one, whatever was added first; and
+ * so is one that is added, not yet started, to the running server. This class is not thread-safe; it is used by the
+ * thread that sets up or starts the server.
+ *
+ * <p>For XML it can be made without a limiter and makes one itself, by the settings it is given as text; what is not set
+ * has its default. See {@link ConnectionLimits.Builder} for what is allowed.
+ */
+public final class ConnectionLimitInstaller extends AbstractLifeCycle implements Container.Listener {
+
+    private final ConnectionLimits.Builder settings = ConnectionLimits.builder();
+
+    /** Given, or made of the settings when first needed. */
+    private ConnectionLimiter limiter;
+
+    private boolean jmx;
+
+    /** {@code null} unless registered. */
+    private JmxRegistration registration;
+
+    /** The server that this installer is on, or {@code null}. */
+    private Server server;
+
+    /** Makes an installer that makes its limiter by its settings. */
+    public ConnectionLimitInstaller() {}
+
+    /**
+     * Makes an installer.
+     *
+     * @param limiter counts the connections of all connectors
+     */
+    public ConnectionLimitInstaller(ConnectionLimiter limiter) {
+        this.limiter = Objects.requireNonNull(limiter, "limiter");
+    }
+
+    /** The limiter that counts; from now on the settings can be changed by {@link ConnectionLimiter#reconfigure} only. */
+    public ConnectionLimiter getLimiter() {
+        if (limiter == null) {
+            limiter = new ConnectionLimiter(settings.build());
+        }
+        return limiter;
+    }
+
+    /**
+     * See {@link ConnectionLimits.Builder#maxPerClient}.
+     *
+     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     */
+    public void setMaxPerClient(String connections) {
+        set("maxPerClient", connections);
+    }
+
+    /**
+     * See {@link ConnectionLimits.Builder#rules}.
+     *
+     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     */
+    public void setRules(String rules) {
+        set("rules", rules);
+    }
+
+    /**
+     * See {@link ConnectionLimits.Builder#ipv4Prefix}.
+     *
+     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     */
+    public void setIpv4Prefix(String length) {
+        set("ipv4Prefix", length);
+    }
+
+    /**
+     * See {@link ConnectionLimits.Builder#ipv6Prefix}.
+     *
+     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     */
+    public void setIpv6Prefix(String length) {
+        set("ipv6Prefix", length);
+    }
+
+    /**
+     * See {@link ConnectionLimits.Builder#refuse}: {@code reset}, {@code close} or {@code respond}.
+     *
+     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     */
+    public void setRefuse(String refusal) {
+        set("refuse", refusal);
+    }
+
+    /**
+     * See {@link ConnectionLimits.Builder#onError}: {@code refuse} or {@code admit}.
+     *
+     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     */
+    public void setOnError(String policy) {
+        set("onError", policy);
+    }
+
+    private void set(String name, String value) {
+        if (limiter != null) {
+            throw new IllegalStateException(name
+                    + ": there is a limiter already, which was given or has been made; use its reconfigure method");
+        }
+        settings.set(name, value);
+    }
+
+    /**
+     * Whether the limiter is registered as an MXBean while the server runs, as
+     * {@code io.github.connlimit:type=ConnectionLimiter,name=jetty} (or {@code jetty-2} and so on, if there is more than
+     * one such server in the process). Needs the module {@code java.management}.
+     *
+     * @param enabled {@code true} or {@code false}; default {@code false}
+     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     */
+    public void setJmx(String enabled) {
+        String text = enabled.trim();
+        if (!text.equalsIgnoreCase("true") && !text.equalsIgnoreCase("false")) {
+            throw new IllegalArgumentException("jmx: \"" + text + "\" is not allowed; true, false");
+        }
+        jmx = Boolean.parseBoolean(text);
+    }
+
+    /**
+     * Called by Jetty when a bean is added to the server, this one too.
+     *
+     * @throws IllegalStateException if this installer is added to something that it cannot limit: a server that has been
+     *     started, a second server, or no server at all. It is then not added.
+     */
+    @Override
+    public void beanAdded(Container parent, Object child) {
+        if (child == this) {
+            try {
+                bind(parent);
+            } catch (RuntimeException cannot) {
+                parent.removeBean(this);
+                throw cannot;
+            }
+        } else if (isRunning() && child instanceof Connector connector) {
+            install(connector);
+        }
+    }
+
+    private void bind(Container parent) {
+        if (!(parent instanceof Server added)) {
+            throw new IllegalStateException("ConnectionLimitInstaller added to " + parent
+                    + ", which is not a Server; a Connector takes a ConnectionLimitListener");
+        }
+        if (added.isStarted()) {
+            throw new IllegalStateException("ConnectionLimitInstaller added to " + parent
+                    + " after its start, which limits nothing; it has to be added before");
+        }
+        if (server != null) {
+            throw new IllegalStateException("ConnectionLimitInstaller added to " + parent + " is on " + server
+                    + " already; each server needs one of its own, and they may share a limiter");
+        }
+        server = added;
+    }
+
+    /** Called by Jetty when a bean is removed. Connectors keep the listener that they have been given. */
+    @Override
+    public void beanRemoved(Container parent, Object child) {
+        if (child == this && parent == server) {
+            server = null;
+        }
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        if (server == null) {
+            throw new IllegalStateException("ConnectionLimitInstaller is started without being a bean of a Server");
+        }
+        getLimiter();
+        for (Connector connector : server.getConnectors()) {
+            install(connector);
+        }
+        if (jmx) {
+            registration = JmxRegistration.register(getLimiter(), "jetty");
+        }
+        super.doStart();
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        super.doStop();
+        if (registration != null) {
+            registration.unregister();
+            registration = null;
+        }
+    }
+
+    private void install(Connector connector) {
+        if (connector instanceof ServerConnector && connector.getBean(ConnectionLimitListener.class) == null) {
+            connector.addBean(new ConnectionLimitListener(getLimiter()));
+        }
+    }
+
+    @Override
+    public String toString() {
+        return getClass().getSimpleName() + "{" + getState() + "}";
+    }
+}
