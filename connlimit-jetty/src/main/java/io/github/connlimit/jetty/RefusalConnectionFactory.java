@@ -15,10 +15,11 @@ import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.ServerConnector;
 
 /**
- * Answers refused connections ({@link io.github.connlimit.Refusal#RESPOND}). A hook in the accept loop can't keep a
- * connection from Jetty other than by closing it; so a connection that is to be answered is let in, and here, in front
- * of the connector's default protocol, it is given a {@link RefusedConnection} in place of one that serves requests. All
- * others are passed on to the default protocol. This class is thread-safe.
+ * Answers refused connections ({@link io.github.connlimit.Refusal#RESPOND}). An answer needs somebody to read what the
+ * client has sent, before the connection is closed. And a hook in the accept loop can keep a connection from Jetty only
+ * by closing it. So a connection that is answered goes on into Jetty, and here, in front of the connector's default
+ * protocol, it is given a {@link RefusedConnection} in place of one that serves requests. All others are passed on to
+ * the default protocol. This class is thread-safe.
  */
 final class RefusalConnectionFactory implements ConnectionFactory {
 
@@ -96,9 +97,9 @@ final class RefusalConnectionFactory implements ConnectionFactory {
     }
 
     /**
-     * Lets a refused connection go on into Jetty to be answered there. Does not block.
+     * Lets a refused connection go on into Jetty, to be answered there. Does not block.
      *
-     * @return false if it is to be reset: nothing can be answered here, or too much is being answered already
+     * @return false if the connection is to be reset: nothing can be answered here, or too much is being answered already
      */
     boolean answer(SocketChannel channel, InetAddress peer) {
         ServerConnector running = connector;
@@ -109,10 +110,10 @@ final class RefusalConnectionFactory implements ConnectionFactory {
         if (place.isEmpty()) {
             return false;
         }
-        RefusedChannel answered = new RefusedChannel(channel, place.get());
+        RefusedChannel answered = new RefusedChannel(channel, place.get(), running);
         refused.put(channel, answered);
         try {
-            answered.startDeadline(running.getScheduler());
+            answered.startDeadline();
         } catch (Throwable error) {
             answered.reset();
             gate.report("answering a refused connection failed", error);

@@ -5,17 +5,19 @@ import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.ManagedSelector;
+import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.Scheduler;
 
 /**
- * A refused connection that is being answered, from its acceptance to its end, which is {@value
- * RefusalBudget#MAX_LINGER_MILLIS} milliseconds later at most. Ending it gives its place back; only the first call that
- * does so counts. This class is thread-safe.
+ * A refused connection that is being answered, from its acceptance to its end {@value RefusalBudget#MAX_LINGER_MILLIS}
+ * milliseconds later at most. Its end gives its place back. This class is thread-safe.
  */
 final class RefusedChannel {
 
     private final SocketChannel channel;
     private final RefusalBudget.Place place;
+    private final ServerConnector connector;
 
     /** What Jetty made of the channel: {@code null} at first. Guarded by this. */
     private EndPoint endPoint;
@@ -26,39 +28,39 @@ final class RefusedChannel {
     /** Once true, always true. Guarded by this. */
     private boolean ended;
 
-    RefusedChannel(SocketChannel channel, RefusalBudget.Place place) {
+    RefusedChannel(SocketChannel channel, RefusalBudget.Place place, ServerConnector connector) {
         this.channel = channel;
         this.place = place;
+        this.connector = connector;
     }
 
-    synchronized void startDeadline(Scheduler scheduler) {
-        if (!ended) {
-            deadline = scheduler.schedule(this::reset, RefusalBudget.MAX_LINGER_MILLIS, TimeUnit.MILLISECONDS);
-        }
+    /** To be called once, first. */
+    synchronized void startDeadline() {
+        deadline =
+                connector.getScheduler().schedule(this::reset, RefusalBudget.MAX_LINGER_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     /**
      * To be called when Jetty has opened the EndPoint, not before: closed earlier, it would stay in Jetty's books.
      *
-     * @return false if the connection has been ended already, and the EndPoint has to be closed
+     * @return false if the connection has ended already, and the EndPoint has to be closed
      */
     synchronized boolean opened(EndPoint opened) {
         endPoint = opened;
         return !ended;
     }
 
-    /** Closes the connection: what has been written will still be delivered. */
+    /** Closes the connection: what has been sent will still be delivered. Only the first call to end it counts. */
     void close() {
-        end();
+        end(false);
     }
 
-    /** Resets the connection. */
+    /** Resets the connection. Only the first call to end it counts. */
     void reset() {
-        Resetting.prepare(channel);
-        end();
+        end(true);
     }
 
-    private void end() {
+    private void end(boolean reset) {
         EndPoint opened;
         synchronized (this) {
             if (ended) {
@@ -71,10 +73,18 @@ final class RefusedChannel {
             }
         }
         try {
+            if (reset) {
+                Resetting.prepare(channel);
+            }
             if (opened != null) {
                 opened.close();
             } else {
                 channel.close();
+                // A channel that is registered is really closed only when its selector looks up the next time.
+                connector
+                        .getSelectorManager()
+                        .getBeans(ManagedSelector.class)
+                        .forEach(selector -> selector.submit(lookUp -> {}));
             }
         } catch (IOException ignored) {
             // The descriptor is gone all the same.

@@ -12,9 +12,9 @@ import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 
 /**
- * Tells a client that it was refused. Closing with unread input makes TCP reset the connection, which may destroy the
- * answer before the client has read it; so after the answer comes the end of the output, and then the input is read and
- * thrown away until it ends, within bounds. Tells no {@code Connection.Listener}: for Jetty's statistics there is no such
+ * Answers a refused connection. Closing with unread input makes TCP reset the connection, which may destroy the answer
+ * before the client has read it; so after the answer comes the end of the output, and then the input is read and thrown
+ * away until it ends, within bounds. Tells no {@code Connection.Listener}: for Jetty's statistics there is no such
  * connection.
  */
 final class RefusedConnection extends AbstractConnection implements Callback {
@@ -39,11 +39,11 @@ final class RefusedConnection extends AbstractConnection implements Callback {
             return;
         }
         try {
-            // The send buffer of a new connection is empty, and the answer is smaller.
             if (getEndPoint().flush(Refusal.httpResponse())) {
                 getEndPoint().shutdownOutput();
                 onFillable();
             } else {
+                // An empty send buffer that is too small for the answer: nothing to wait for.
                 refused.reset();
             }
         } catch (IOException gone) {

@@ -1,0 +1,137 @@
+package io.github.connlimit.jetty;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.component.LifeCycle;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+
+/** A Jetty server with one connector that answers to everything, and what a test asks of it. */
+final class TestServer implements AutoCloseable {
+
+    static final Duration DEADLINE = Duration.ofSeconds(20);
+
+    final Server server;
+    final ServerConnector connector;
+    final ConnectionLimiter limiter;
+
+    /** Requests of /hold wait for it. */
+    final CountDownLatch release = new CountDownLatch(1);
+
+    /** A server with a limiter for this many connections, and a connector without a listener, not started. */
+    TestServer(int maxPerClient) {
+        this(limiter(maxPerClient));
+    }
+
+    TestServer(ConnectionLimiter limiter) {
+        this.limiter = limiter;
+        this.server = newServer();
+        this.connector = new ServerConnector(server, 1, 1);
+        server.addConnector(connector);
+        server.setHandler(new Answering());
+    }
+
+    TestServer(ConnectionLimiter limiter, java.util.function.Function<Server, ServerConnector> newConnector) {
+        this.limiter = limiter;
+        this.server = newServer();
+        this.connector = newConnector.apply(server);
+        server.addConnector(connector);
+        server.setHandler(new Answering());
+    }
+
+    static Server newServer() {
+        QueuedThreadPool threads = new QueuedThreadPool(150);
+        Server server = new Server(threads);
+        server.setStopTimeout(0);
+        return server;
+    }
+
+    static ConnectionLimiter limiter(int maxPerClient) {
+        return new ConnectionLimiter(
+                ConnectionLimits.builder().maxPerClient(maxPerClient).build());
+    }
+
+    /** Adds a listener and starts. */
+    TestServer limited() throws Exception {
+        connector.addBean(new ConnectionLimitListener(limiter));
+        return started();
+    }
+
+    TestServer started() throws Exception {
+        server.start();
+        return this;
+    }
+
+    int port() {
+        return connector.getLocalPort();
+    }
+
+    Client connect(String from) throws Exception {
+        return Client.connect(from, port());
+    }
+
+    /** A connection that has been served. */
+    Client admitted(String from) throws Exception {
+        Client client = connect(from);
+        assertThat(client.get("/")).startsWith("HTTP/1.1 200 ");
+        return client;
+    }
+
+    void awaitOpen(String from, int connections) throws Exception {
+        InetAddress address = InetAddress.getByName(from);
+        await("connections of " + from)
+                .atMost(DEADLINE)
+                .untilAsserted(
+                        () -> assertThat(limiter.openConnections(address)).isEqualTo(connections));
+    }
+
+    void awaitZero() {
+        await("nothing counted").atMost(DEADLINE).untilAsserted(this::assertZero);
+    }
+
+    void assertZero() {
+        assertThat(limiter.snapshot().openConnections()).isZero();
+        assertThat(limiter.snapshot().clients()).isZero();
+    }
+
+    /** Stops, and sees to it that nothing is left. */
+    @Override
+    public void close() {
+        release.countDown();
+        LifeCycle.stop(server);
+        assertZero();
+    }
+
+    /** Answers 200; /throw throws, /hold waits. Reads no body. */
+    private final class Answering extends Handler.Abstract {
+
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) throws Exception {
+            switch (Request.getPathInContext(request)) {
+                case "/throw":
+                    throw new IllegalStateException("thrown by the test's handler");
+                case "/hold":
+                    release.await();
+                    break;
+                default:
+                    break;
+            }
+            response.getHeaders().put(HttpHeader.CONTENT_LENGTH, 2);
+            Content.Sink.write(response, true, "OK", callback);
+            return true;
+        }
+    }
+}
