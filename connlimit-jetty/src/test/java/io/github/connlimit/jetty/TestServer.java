@@ -8,6 +8,7 @@ import io.github.connlimit.ConnectionLimits;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
@@ -31,6 +32,9 @@ final class TestServer implements AutoCloseable {
     /** Requests of /hold wait for it. */
     final CountDownLatch release = new CountDownLatch(1);
 
+    /** How many requests do. */
+    final AtomicInteger holding = new AtomicInteger();
+
     /** A server with a limiter for this many connections, and a connector without a listener, not started. */
     TestServer(int maxPerClient) {
         this(limiter(maxPerClient));
@@ -44,12 +48,18 @@ final class TestServer implements AutoCloseable {
         server.setHandler(new Answering());
     }
 
-    TestServer(ConnectionLimiter limiter, java.util.function.Function<Server, ServerConnector> newConnector) {
+    TestServer(ConnectionLimiter limiter, NewConnector newConnector) throws Exception {
         this.limiter = limiter;
         this.server = newServer();
-        this.connector = newConnector.apply(server);
+        this.connector = newConnector.on(server);
         server.addConnector(connector);
         server.setHandler(new Answering());
+    }
+
+    /** Makes the connector. */
+    interface NewConnector {
+
+        ServerConnector on(Server server) throws Exception;
     }
 
     static Server newServer() {
@@ -124,7 +134,12 @@ final class TestServer implements AutoCloseable {
                 case "/throw":
                     throw new IllegalStateException("thrown by the test's handler");
                 case "/hold":
-                    release.await();
+                    holding.incrementAndGet();
+                    try {
+                        release.await();
+                    } finally {
+                        holding.decrementAndGet();
+                    }
                     break;
                 default:
                     break;
