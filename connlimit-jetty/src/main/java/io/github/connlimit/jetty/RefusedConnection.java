@@ -10,6 +10,7 @@ import org.eclipse.jetty.io.AbstractConnection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.Invocable;
 
 /**
  * Answers a refused connection. Closing with unread input makes TCP reset the connection, which may destroy the answer
@@ -17,19 +18,22 @@ import org.eclipse.jetty.util.Callback;
  * away until it ends, within bounds. Tells no {@code Connection.Listener}: for Jetty's statistics there is no such
  * connection.
  */
-final class RefusedConnection extends AbstractConnection implements Callback {
+final class RefusedConnection extends AbstractConnection {
 
     private static final int BUFFER_SIZE = 8192;
 
     private final RefusedChannel refused;
     private final ConnectionGate<?> gate;
     private final ByteBuffer input = BufferUtil.allocate(BUFFER_SIZE);
+    private final Callback whenFillable;
     private int bytesRead;
 
     RefusedConnection(EndPoint endPoint, Executor executor, RefusedChannel refused, ConnectionGate<?> gate) {
         super(endPoint, executor);
         this.refused = refused;
         this.gate = gate;
+        this.whenFillable =
+                Callback.from(Invocable.InvocationType.NON_BLOCKING, this::onFillable, closedOrIdle -> refused.reset());
     }
 
     @Override
@@ -68,7 +72,7 @@ final class RefusedConnection extends AbstractConnection implements Callback {
                 }
             }
             if (read == 0) {
-                getEndPoint().fillInterested(this);
+                getEndPoint().fillInterested(whenFillable);
             } else {
                 refused.close();
             }
@@ -76,20 +80,5 @@ final class RefusedConnection extends AbstractConnection implements Callback {
             refused.reset();
             gate.report("reading what a refused connection sent failed", error);
         }
-    }
-
-    @Override
-    public void succeeded() {
-        onFillable();
-    }
-
-    @Override
-    public void failed(Throwable closedOrIdle) {
-        refused.reset();
-    }
-
-    @Override
-    public InvocationType getInvocationType() {
-        return InvocationType.NON_BLOCKING;
     }
 }

@@ -137,12 +137,13 @@ class ConnectionLimitInstallerTest {
         server.addConnector(https);
         server.addBean(new ConnectionLimitInstaller(limiter));
         server.start();
-        try (Client admitted = Client.connect(GREEDY, https.getLocalPort());
-                Client answered = Client.connect(GREEDY, http.getLocalPort());
-                Client reset = Client.connect(GREEDY, https.getLocalPort())) {
-            assertThat(answered.readAll()).startsWith("HTTP/1.1 429 ");
-            assertThat(reset.ending()).isEqualTo("reset");
+        try (Client admitted = Client.connect(GREEDY, https.getLocalPort())) {
             TestTls.client(admitted.socket()).startHandshake();
+            try (Client answered = Client.connect(GREEDY, http.getLocalPort());
+                    Client reset = Client.connect(GREEDY, https.getLocalPort())) {
+                assertThat(answered.readAll()).startsWith("HTTP/1.1 429 ");
+                assertThat(reset.ending()).isEqualTo("reset");
+            }
         }
     }
 
