@@ -25,6 +25,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.net.ssl.SSLSocket;
 import org.eclipse.jetty.io.AbstractConnection;
@@ -382,6 +383,45 @@ class ConnectionLimitListenerTest {
         }
     }
 
+    /** Jetty forgets to close a connection that it accepts while its selectors are being stopped. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void closesWhatIsAcceptedDuringStop(boolean stoppedBeforeCounted) throws Exception {
+        CountDownLatch accepting = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        SelectorManager.AcceptListener slow = new SelectorManager.AcceptListener() {
+            @Override
+            public void onAccepting(SelectableChannel channel) {
+                accepting.countDown();
+                while (goOn.getCount() > 0) {
+                    try {
+                        goOn.await();
+                    } catch (InterruptedException stopping) {
+                        // As if it did not wait at all.
+                    }
+                }
+            }
+        };
+        TestServer server = new TestServer(1);
+        if (stoppedBeforeCounted) {
+            server.connector.addBean(slow);
+        }
+        server.connector.addBean(new ConnectionLimitListener(server.limiter));
+        server.connector.addBean(slow);
+        try (server) {
+            server.started();
+            try (Client client = server.connect(GREEDY)) {
+                accepting.await();
+                assertThat(server.limiter.snapshot().openConnections()).isEqualTo(stoppedBeforeCounted ? 0 : 1);
+                server.connector.stop();
+                server.assertZero();
+                goOn.countDown();
+                assertThat(client.ending()).isEqualTo("reset");
+                server.assertZero();
+            }
+        }
+    }
+
     @Test
     void limitsAgainAfterARestart() throws Exception {
         try (TestServer server = new TestServer(1).limited()) {
@@ -390,7 +430,7 @@ class ConnectionLimitListenerTest {
                 try (Client refused = server.connect(GREEDY)) {
                     assertThat(refused.ending()).isEqualTo("reset");
                 }
-                server.connector.stop();
+                server.stopConnector();
                 server.assertZero();
                 server.connector.start();
                 admitted.close();
@@ -449,7 +489,7 @@ class ConnectionLimitListenerTest {
             server.started();
             await().atMost(TestServer.DEADLINE).until(() -> scheduler.scheduled.get() > 3);
             assertThat(scheduler.pending()).isEqualTo(1);
-            connector.stop();
+            server.stopConnector();
             assertThat(scheduler.pending()).isZero();
             connector.start();
             assertThat(scheduler.pending()).isEqualTo(1);
@@ -471,7 +511,7 @@ class ConnectionLimitListenerTest {
             assertThat(server.connector.getEventListeners()).doesNotContain(late);
             server.admitted(GREEDY).close();
             // Not too late for the next start.
-            server.connector.stop();
+            server.stopConnector();
             assertThat(server.connector.addBean(late)).isTrue();
             server.connector.start();
             try (Client admitted = server.admitted(GREEDY);

@@ -85,6 +85,20 @@ final class TestServer implements AutoCloseable {
         return this;
     }
 
+    /** Stops the connector only, with all its threads, so that it can be started again. */
+    void stopConnector() throws Exception {
+        connector.stop();
+        // A thread that still waits to accept has been interrupted: if it accepted after the next start, it would close
+        // the new server socket.
+        String acceptor = "-acceptor-0@";
+        String of = "ServerConnector@" + Integer.toHexString(connector.hashCode());
+        await("end of the acceptor")
+                .atMost(DEADLINE)
+                .until(() -> Thread.getAllStackTraces().keySet().stream()
+                        .map(Thread::getName)
+                        .noneMatch(name -> name.contains(acceptor) && name.contains(of)));
+    }
+
     int port() {
         return connector.getLocalPort();
     }
