@@ -224,9 +224,8 @@ public final class ConnectionLimitListener
         } catch (ClosedChannelException closed) {
             return;
         } catch (Throwable error) {
-            ErrorPolicy onError = gate.limiter().limits().onError();
-            gate.report("getting the peer address of a connection failed; onError=" + onError + " decides", error);
-            if (onError == ErrorPolicy.REFUSE) {
+            gate.report("getting the peer address of a connection failed, onError decides", error);
+            if (gate.limiter().limits().onError() == ErrorPolicy.REFUSE) {
                 Resetting.reset(socket);
             }
             return;
@@ -280,7 +279,6 @@ public final class ConnectionLimitListener
 
     @Override
     public String toString() {
-        return getClass().getSimpleName() + "{open=" + gate.openConnections() + ","
-                + gate.limiter().limits() + "}";
+        return getClass().getSimpleName() + "{open=" + gate.openConnections() + "}";
     }
 }

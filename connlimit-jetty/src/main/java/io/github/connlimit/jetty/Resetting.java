@@ -13,8 +13,8 @@ final class Resetting {
     static void prepare(SocketChannel channel) {
         try {
             channel.setOption(StandardSocketOptions.SO_LINGER, 0);
-        } catch (IOException closed) {
-            // Then there is nothing left to be reset.
+        } catch (IOException | RuntimeException closedOrUnable) {
+            // Then there is nothing left to be reset, or closing has to do.
         }
     }
 

@@ -15,6 +15,7 @@ import io.github.connlimit.Refusal;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketOption;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
@@ -604,7 +605,7 @@ class ConnectionLimitListenerTest {
             server.awaitZero();
         }
         // Of several errors at once only the first is logged.
-        assertThat(log.messages()).singleElement().asString().contains("onError=REFUSE decides");
+        assertThat(log.messages()).singleElement().asString().contains("onError decides");
     }
 
     @Test
@@ -622,7 +623,7 @@ class ConnectionLimitListenerTest {
             server.admitted(GREEDY).close();
             server.awaitZero();
         }
-        assertThat(log.messages()).singleElement().asString().contains("onError=ADMIT decides");
+        assertThat(log.messages()).singleElement().asString().contains("onError decides");
     }
 
     @Test
@@ -651,6 +652,23 @@ class ConnectionLimitListenerTest {
                 new FakeChannel(() -> {
                     throw new OutOfMemoryError("thrown by the test");
                 }));
+    }
+
+    @Test
+    void channelThatCannotBeResetIsClosed() throws Exception {
+        try (TestServer server = new TestServer(1)) {
+            ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter, null, NEVER);
+            server.connector.addBean(listener);
+            server.started();
+            FakeChannel channel = new FakeChannel(() -> null) {
+                @Override
+                public <T> SocketChannel setOption(SocketOption<T> name, T value) {
+                    throw new UnsupportedOperationException("thrown by the test");
+                }
+            };
+            listener.onAccepting(channel);
+            assertThat(channel.isOpen()).isFalse();
+        }
     }
 
     @Test

@@ -10,7 +10,7 @@ import java.nio.channels.SocketChannel;
 import java.util.Set;
 
 /** An open channel that cannot tell its peer, which no real one can be brought to do. */
-final class FakeChannel extends SocketChannel {
+class FakeChannel extends SocketChannel {
 
     /** Gives the remote address, or fails to. */
     interface Remote {

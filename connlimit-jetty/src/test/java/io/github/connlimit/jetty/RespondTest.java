@@ -9,13 +9,14 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.Refusal;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import javax.net.ssl.SSLException;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -34,7 +35,7 @@ class RespondTest {
 
     private static final String GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     private static final byte[] H2_PREFACE_AND_SETTINGS =
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0".getBytes(StandardCharsets.US_ASCII);
 
     private final CapturedLog log = new CapturedLog();
 
@@ -420,6 +421,8 @@ class RespondTest {
     private static void awaitEndPoints(TestServer server, int endPoints) {
         await("open for Jetty")
                 .atMost(TestServer.DEADLINE)
+                .pollDelay(Duration.ZERO)
+                .pollInterval(Duration.ofMillis(2))
                 .untilAsserted(() ->
                         assertThat(server.connector.getConnectedEndPoints()).hasSize(endPoints));
     }
@@ -430,8 +433,6 @@ class RespondTest {
             try {
                 client.send("x");
                 return false;
-            } catch (SSLException unexpected) {
-                throw unexpected;
             } catch (IOException broken) {
                 return true;
             }
