@@ -1,0 +1,622 @@
+package io.github.connlimit.it;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.connlimit.Cidr;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.Refusal;
+import io.github.connlimit.it.TestConnection.Ending;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousSocketChannel;
+import java.nio.channels.NetworkChannel;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What every limited server fulfils, whatever it is made of. Each test begins with a server of its own and ends with
+ * nothing counted.
+ *
+ * @param <S> the server
+ */
+abstract class ConnectionLimitContract<S extends TestServer> implements Contract {
+
+    private final TestBed<S> bed;
+
+    ConnectionLimitContract(TestServer.Factory<S> factory, Transport transport) {
+        bed = new TestBed<>(factory, transport);
+    }
+
+    @Override
+    public final TestBed<S> bed() {
+        return bed;
+    }
+
+    @AfterEach
+    final void endAtZero() throws Exception {
+        bed.end();
+    }
+
+    // ---- the limit
+
+    @Test
+    void limitIsExactWhenManyConnectAtOnce() throws Exception {
+        int limit = 50;
+        int attempts = 200;
+        bed.start(limit);
+
+        List<Optional<TestConnection>> outcomes = atOnce(attempts, () -> bed.tryServed(ALICE));
+
+        assertThat(outcomes.stream().filter(Optional::isPresent)).hasSize(limit);
+        assertThat(bed.events().admitted()).isEqualTo(limit);
+        TestBed.awaitUntil(
+                "refusals", () -> assertThat(bed.events().refused()).isEqualTo(attempts - limit));
+        bed.assertOpen(ALICE, limit);
+        for (Optional<TestConnection> admitted : outcomes) {
+            if (admitted.isPresent()) {
+                bed.assertServed(admitted.get());
+            }
+        }
+    }
+
+    private static <T> List<T> atOnce(int count, Callable<T> task) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(count);
+        try {
+            CountDownLatch ready = new CountDownLatch(count);
+            List<Future<T>> futures = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                futures.add(threads.submit(() -> {
+                    ready.countDown();
+                    ready.await();
+                    return task.call();
+                }));
+            }
+            List<T> results = new ArrayList<>();
+            for (Future<T> future : futures) {
+                results.add(future.get(60, TimeUnit.SECONDS));
+            }
+            return results;
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    @Test
+    void otherClientsGoOnUndisturbed() throws Exception {
+        bed.start(3);
+        bed.admitted(ALICE, 3);
+        List<TestConnection> bobs = new ArrayList<>();
+
+        for (int i = 0; i < 3; i++) {
+            bed.assertRefused(ALICE);
+            bobs.add(bed.admitted(BOB));
+            bed.assertRefused(ALICE);
+            for (TestConnection bob : bobs) {
+                bed.assertServed(bob);
+            }
+        }
+
+        bed.assertRefused(BOB);
+        bed.assertOpen(ALICE, 3);
+        bed.assertOpen(BOB, 3);
+    }
+
+    @Test
+    void admittedConnectionsOfClientAtItsLimitGoOnUndisturbed() throws Exception {
+        bed.start(2);
+        List<TestConnection> admitted = bed.admitted(ALICE, 2);
+
+        for (int i = 0; i < 10; i++) {
+            bed.assertRefused(ALICE);
+            for (TestConnection connection : admitted) {
+                bed.assertServed(connection);
+            }
+        }
+    }
+
+    @Test
+    void freedSlotIsUsableAtOnce() throws Exception {
+        bed.start(2);
+        bed.admitted(ALICE);
+        TestConnection last = bed.admitted(ALICE);
+
+        for (int i = 0; i < 20; i++) {
+            last.close();
+            bed.awaitOpen(ALICE, 1);
+            last = bed.admitted(ALICE);
+            bed.assertRefused(ALICE);
+        }
+    }
+
+    @Test
+    void raisedLimitAdmitsAtOnce() throws Exception {
+        bed.start(1);
+        bed.admitted(ALICE);
+        bed.assertRefused(ALICE);
+
+        bed.limiter().reconfigure(TestBed.limits(3));
+
+        bed.admitted(ALICE, 2);
+        bed.assertRefused(ALICE);
+    }
+
+    @Test
+    void loweredLimitClosesNothingAndDrains() throws Exception {
+        bed.start(5);
+        List<TestConnection> admitted = bed.admitted(ALICE, 5);
+
+        bed.limiter().reconfigure(TestBed.limits(2));
+
+        for (int open = 5; open > 1; open--) {
+            bed.assertOpen(ALICE, open);
+            for (TestConnection connection : admitted) {
+                bed.assertServed(connection);
+            }
+            bed.assertRefused(ALICE);
+            admitted.remove(0).close();
+            bed.awaitOpen(ALICE, open - 1);
+        }
+        bed.admitted(ALICE);
+        bed.assertRefused(ALICE);
+    }
+
+    @Test
+    void connectionsOpenedWhileUnlimitedCount() throws Exception {
+        bed.start(0);
+        List<TestConnection> admitted = bed.admitted(ALICE, 10);
+        bed.assertOpen(ALICE, 10);
+
+        bed.limiter().reconfigure(TestBed.limits(8));
+
+        bed.assertRefused(ALICE);
+        for (TestConnection connection : admitted.subList(0, 3)) {
+            connection.close();
+        }
+        bed.awaitOpen(ALICE, 7);
+        bed.admitted(ALICE);
+        bed.assertRefused(ALICE);
+    }
+
+    // ---- who is a client
+
+    @Test
+    void longestRuleDecides() throws Exception {
+        bed.start(ConnectionLimits.builder()
+                .maxPerClient(1)
+                .limit("127.0.0.16/28", 2)
+                .limit("127.0.0.17", 3)
+                .exempt("127.0.0.18")
+                .build());
+
+        bed.admitted(ALICE);
+        bed.admitted("127.0.0.16", 2);
+        bed.admitted("127.0.0.17", 3);
+        bed.admitted("127.0.0.18", 10);
+
+        bed.assertRefused(ALICE);
+        bed.assertRefused("127.0.0.16");
+        bed.assertRefused("127.0.0.17");
+        // The limit of a block is that of each client in it.
+        bed.admitted("127.0.0.19", 2);
+        bed.assertOpen("127.0.0.18", 10);
+    }
+
+    @Test
+    void addressesWithOnePrefixAreOneClient() throws Exception {
+        bed.start(ConnectionLimits.builder().maxPerClient(2).ipv4Prefix(24).build());
+
+        bed.admitted("127.0.2.1");
+        bed.admitted("127.0.2.2");
+
+        bed.assertRefused("127.0.2.3");
+        bed.admitted("127.0.3.1", 2);
+    }
+
+    @Test
+    void clientsConnectByIpv6() throws Exception {
+        bed.start(2, setup -> setup.withHost("::1"));
+
+        for (int i = 0; i < 2; i++) {
+            bed.served(bed.connect("::1", "::1"));
+        }
+        bed.assertOpen("::1", 2);
+        // Of the same /64.
+        bed.assertOpen("::2", 2);
+        TestConnection refused = bed.connect("::1", "::1");
+        assertEnded(refused, Refusal.RESET);
+        TestBed.awaitUntil(
+                "refusals", () -> assertThat(bed.events().refused()).isEqualTo(1));
+        assertThat(bed.events().mostOpen()).isEqualTo(Map.of(Cidr.parse("::/64"), 2));
+    }
+
+    // ---- refusing
+
+    @Test
+    void refusedConnectionsAreResetByDefault() throws Exception {
+        bed.start(1);
+        bed.admitted(ALICE);
+
+        for (int i = 0; i < 10; i++) {
+            assertEnded(bed.connect(ALICE), Refusal.RESET);
+        }
+    }
+
+    @Test
+    void refusedConnectionsAreClosedIfConfigured() throws Exception {
+        bed.start(ConnectionLimits.builder()
+                .maxPerClient(1)
+                .refuse(Refusal.CLOSE)
+                .build());
+        bed.admitted(ALICE);
+
+        for (int i = 0; i < 10; i++) {
+            assertEnded(bed.connect(ALICE), Refusal.CLOSE);
+        }
+        // What the client has sent is never read, and may turn the end into a reset.
+        bed.assertRefused(ALICE);
+    }
+
+    @Test
+    void refusalIsReconfiguredWhileRunning() throws Exception {
+        bed.start(1);
+        bed.admitted(ALICE);
+
+        for (Refusal refusal : List.of(Refusal.RESET, Refusal.CLOSE, Refusal.RESET)) {
+            bed.limiter().reconfigure(now -> now.toBuilder().refuse(refusal).build());
+            assertEnded(bed.connect(ALICE), refusal);
+        }
+    }
+
+    /** Asserts how a connection ends on which the client has sent nothing. */
+    final void assertEnded(TestConnection refused, Refusal refusal) throws IOException {
+        Ending ending = refused.awaitEnd();
+        if (refusal == Refusal.RESET && bed.server().canReset()) {
+            assertThat(ending).isEqualTo(Ending.RESET);
+        } else {
+            assertThat(ending).isEqualTo(Ending.END_OF_STREAM);
+        }
+    }
+
+    @Test
+    void refusalHandlerSaysGoodbye() throws Exception {
+        String goodbye = "too many connections\r\n";
+        bed.start(1, setup -> setup.withRefusalHandler((connection, peer) -> {
+            assertThat(peer.getHostAddress()).isEqualTo(ALICE);
+            send(connection, goodbye);
+        }));
+        bed.admitted(ALICE);
+
+        for (int i = 0; i < 10; i++) {
+            TestConnection refused = bed.connect(ALICE);
+            assertThat(new String(refused.read(goodbye.length()), US_ASCII)).isEqualTo(goodbye);
+            assertThat(refused.awaitEnd()).isEqualTo(Ending.END_OF_STREAM);
+        }
+        bed.assertOpen(ALICE, 1);
+    }
+
+    private static void send(Object connection, String text) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(US_ASCII));
+        if (connection instanceof Socket socket) {
+            socket.getOutputStream().write(bytes.array());
+        } else if (connection instanceof SocketChannel channel) {
+            channel.write(bytes);
+        } else {
+            ((AsynchronousSocketChannel) connection).write(bytes);
+        }
+    }
+
+    @Test
+    void refusalHandlerThatThrowsHarmsNothing() throws Exception {
+        bed.start(1, setup -> setup.withRefusalHandler((connection, peer) -> {
+            throw new IOException("thrown by the test");
+        }));
+        TestConnection admitted = bed.admitted(ALICE);
+
+        for (int i = 0; i < 10; i++) {
+            bed.connect(ALICE).awaitEnd();
+        }
+
+        bed.assertOpen(ALICE, 1);
+        bed.assertServed(admitted);
+        bed.admitted(BOB);
+        // An attacker must not be able to fill the log.
+        assertThat(bed.warnings()).singleElement().asString().contains("thrown by the test");
+        bed.warnings().clear();
+    }
+
+    @Test
+    void refusalHandlerMayCloseTheConnectionItself() throws Exception {
+        bed.start(1, setup -> setup.withRefusalHandler((connection, peer) -> {
+            if (connection instanceof Socket socket) {
+                socket.setSoLinger(true, 0);
+                socket.close();
+            } else {
+                NetworkChannel channel = (NetworkChannel) connection;
+                if (channel.supportedOptions().contains(StandardSocketOptions.SO_LINGER)) {
+                    channel.setOption(StandardSocketOptions.SO_LINGER, 0);
+                }
+                channel.close();
+            }
+        }));
+        bed.admitted(ALICE);
+
+        for (int i = 0; i < 10; i++) {
+            assertEnded(bed.connect(ALICE), Refusal.RESET);
+        }
+        bed.assertOpen(ALICE, 1);
+        bed.admitted(BOB);
+    }
+
+    @Test
+    void floodOfRefusedConnectionsLeavesNothingBehind() throws Exception {
+        bed.start(1);
+        TestConnection admitted = bed.admitted(ALICE);
+
+        for (int i = 0; i < 500; i++) {
+            bed.connect(ALICE).reset();
+        }
+
+        TestBed.awaitUntil(
+                "refusals", () -> assertThat(bed.events().refused()).isEqualTo(500));
+        bed.assertServed(admitted);
+        bed.assertOpen(ALICE, 1);
+        assertThat(bed.events().admitted()).isEqualTo(1);
+    }
+
+    // ---- every way to end gives the count back
+
+    @Test
+    void clientClosesBeforeSendingAnything() throws Exception {
+        bed.start(10);
+        for (int i = 0; i < 10; i++) {
+            bed.connect(ALICE).close();
+        }
+        bed.awaitClosed(10);
+    }
+
+    @Test
+    void clientResetsBeforeSendingAnything() throws Exception {
+        bed.start(10);
+        for (int i = 0; i < 10; i++) {
+            bed.connect(ALICE).reset();
+        }
+        bed.awaitClosed(10);
+    }
+
+    @Test
+    void clientClosesAfterRequest() throws Exception {
+        bed.start(10);
+        for (TestConnection connection : bed.admitted(ALICE, 10)) {
+            connection.close();
+        }
+        bed.awaitClosed(10);
+    }
+
+    @Test
+    void clientClosesOrderlyAfterRequest() throws Exception {
+        bed.start(10);
+        for (TestConnection connection : bed.admitted(ALICE, 10)) {
+            connection.closeOrderly();
+        }
+        bed.awaitClosed(10);
+    }
+
+    @Test
+    void clientResetsAfterRequest() throws Exception {
+        bed.start(10);
+        for (TestConnection connection : bed.admitted(ALICE, 10)) {
+            connection.reset();
+        }
+        bed.awaitClosed(10);
+    }
+
+    @Test
+    void clientLeavesInTheMiddleOfRequest() throws Exception {
+        bed.start(10);
+        for (int i = 0; i < 5; i++) {
+            bed.open(ALICE).write("GET / HTTP/1.1\r\nHo").close();
+            bed.open(ALICE).write("GET / HTTP/1.1\r\nHo").reset();
+        }
+        bed.awaitClosed(10);
+    }
+
+    @Test
+    void clientClosesItsHalfAndReadsOn() throws Exception {
+        bed.start(1);
+        TestConnection connection = bed.open(ALICE).request("/");
+        connection.finish();
+        connection.awaitEnd();
+        bed.awaitClosed(1);
+    }
+
+    @Test
+    void idleConnectionsTimeOut() throws Exception {
+        bed.start(10, setup -> setup.withIdleTimeout(SHORT));
+        List<TestConnection> idle = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            idle.add(bed.connect(ALICE));
+            idle.add(bed.admitted(ALICE));
+            idle.add(bed.open(ALICE).write("GET / HTTP/1.1\r\nHo"));
+        }
+        for (TestConnection connection : idle) {
+            connection.awaitEnd();
+        }
+        bed.awaitClosed(9);
+    }
+
+    @Test
+    void responseToHttp10EndsConnection() throws Exception {
+        bed.start(1);
+        for (int i = 0; i < 5; i++) {
+            TestConnection connection = bed.open(ALICE).write("GET / HTTP/1.0\r\n\r\n");
+            connection.awaitEnd();
+            bed.awaitClosed(i + 1);
+        }
+        assertThat(bed.events().refused()).isZero();
+    }
+
+    @Test
+    void serverClosesWhenAskedTo() throws Exception {
+        bed.start(1);
+        for (int i = 0; i < 5; i++) {
+            TestConnection connection = bed.open(ALICE).request("/", "Connection: close");
+            assertThat(connection.response().status()).isEqualTo(200);
+            connection.awaitEnd();
+            bed.awaitClosed(i + 1);
+        }
+    }
+
+    @Test
+    void requestsOverOneConnectionAreOneConnection() throws Exception {
+        bed.start(1);
+        TestConnection connection = bed.open(ALICE);
+        for (int i = 0; i < 20; i++) {
+            bed.assertServed(connection);
+            bed.assertOpen(ALICE, 1);
+        }
+        connection.close();
+        bed.awaitClosed(1);
+    }
+
+    @Test
+    void badRequestEndsConnection() throws Exception {
+        bed.start(1);
+        for (int i = 0; i < 5; i++) {
+            TestConnection connection = bed.open(ALICE).write("what is this\r\n\r\n");
+            connection.awaitEnd();
+            bed.awaitClosed(i + 1);
+        }
+    }
+
+    @Test
+    void applicationThrows() throws Exception {
+        bed.start(3);
+        for (int i = 0; i < 3; i++) {
+            bed.open(ALICE).request("/throw", "Connection: close").awaitEnd();
+        }
+        bed.awaitClosed(3);
+    }
+
+    @Test
+    void clientLeavesWhileItsRequestIsHeld() throws Exception {
+        bed.start(10);
+        List<TestConnection> waiting = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            waiting.add(bed.open(ALICE).request("/hold"));
+        }
+        awaitHeld(10);
+        for (int i = 0; i < 10; i += 2) {
+            waiting.get(i).close();
+            waiting.get(i + 1).reset();
+        }
+        bed.application().release();
+        bed.awaitClosed(10);
+    }
+
+    final void awaitHeld(int requests) {
+        TestBed.awaitUntil(
+                "held requests", () -> assertThat(bed.application().held()).isEqualTo(requests));
+    }
+
+    @Test
+    void heldRequestIsAnsweredAndCountsUntilTheEnd() throws Exception {
+        bed.start(1);
+        TestConnection connection = bed.open(ALICE).request("/hold");
+        awaitHeld(1);
+        bed.assertOpen(ALICE, 1);
+        bed.assertRefused(ALICE);
+
+        bed.application().release();
+
+        assertThat(connection.response().body()).isEqualTo(Application.ANSWER);
+        bed.assertOpen(ALICE, 1);
+        connection.close();
+        bed.awaitClosed(1);
+    }
+
+    // ---- stop and start
+
+    @Test
+    void serverStopsWithIdleConnections() throws Exception {
+        bed.start(20);
+        List<TestConnection> idle = bed.admitted(ALICE, 10);
+        for (int i = 0; i < 10; i++) {
+            idle.add(bed.connect(ALICE));
+        }
+        bed.awaitAdmitted(20);
+
+        bed.server().stop();
+
+        bed.awaitClosed(20);
+        for (TestConnection connection : idle) {
+            connection.awaitEnd();
+        }
+    }
+
+    @Test
+    void serverStopsWithHundredRequestsInFlight() throws Exception {
+        bed.start(100);
+        List<TestConnection> waiting = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            waiting.add(bed.open(ALICE).request("/hold"));
+        }
+        awaitHeld(100);
+        bed.assertOpen(ALICE, 100);
+
+        bed.server().stop();
+
+        bed.awaitClosed(100);
+    }
+
+    @Test
+    void serverThatWasStartedAgainLimitsAgain() throws Exception {
+        bed.start(2);
+        for (int i = 0; i < 3; i++) {
+            bed.admitted(ALICE, 2);
+            bed.assertRefused(ALICE);
+            bed.server().stop();
+            bed.awaitClosed(2 * (i + 1));
+            bed.server().start();
+        }
+        bed.admitted(ALICE, 2);
+        bed.assertRefused(ALICE);
+    }
+
+    // ---- everything at once
+
+    @Test
+    void limitHoldsUnderStress() throws Exception {
+        int limit = 3;
+        bed.start(limit);
+        Stress stress = new Stress(bed, limit);
+
+        stress.run(Duration.ofMillis(2500));
+
+        bed.awaitZero();
+        assertThat(bed.events().mostOpen()).hasSize(Stress.CLIENTS.size()).allSatisfy((client, most) -> assertThat(most)
+                .isEqualTo(limit));
+        assertThat(bed.application().mostServed())
+                .hasSize(Stress.CLIENTS.size())
+                .allSatisfy((client, most) -> assertThat(most).isBetween(1, limit));
+        assertThat(bed.events().refused()).isPositive();
+        for (String client : Stress.CLIENTS) {
+            bed.admitted(client, limit);
+            bed.assertRefused(client);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+package io.github.connlimit.it;
+
+/** A server under test: serves an {@link Application} and limits its clients. */
+interface TestServer {
+
+    /** Starts it, or starts it again. */
+    void start() throws Exception;
+
+    /** Stops it, whatever its clients are doing; does nothing if it is not started. */
+    void stop() throws Exception;
+
+    /** Where it listens now. */
+    int port();
+
+    /** Whether it can end a refused connection by a TCP reset. */
+    default boolean canReset() {
+        return true;
+    }
+
+    /** Makes a server, not started. */
+    @FunctionalInterface
+    interface Factory<S extends TestServer> {
+
+        S create(ServerSetup setup) throws Exception;
+    }
+}

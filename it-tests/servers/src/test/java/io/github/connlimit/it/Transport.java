@@ -1,0 +1,7 @@
+package io.github.connlimit.it;
+
+/** What is between TCP and HTTP. */
+enum Transport {
+    PLAIN,
+    TLS
+}
