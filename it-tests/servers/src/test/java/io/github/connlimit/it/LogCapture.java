@@ -1,26 +1,29 @@
 package io.github.connlimit.it;
 
+import java.io.PrintStream;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import java.util.logging.SimpleFormatter;
 
-/** Keeps what connlimit logs as a warning or as worse, instead of printing it. Thread-safe. */
+/**
+ * Keeps what is logged, instead of printing it: most tests provoke what a server rightly complains of. Thread-safe, but
+ * there can be only one at a time.
+ */
 final class LogCapture implements AutoCloseable {
 
-    /** Referred to for as long as it is listened to: the logging framework itself forgets it. */
-    private final Logger logger = Logger.getLogger("io.github.connlimit");
+    private final Logger root = Logger.getLogger("");
+    private final List<Handler> printing = Arrays.asList(root.getHandlers());
+    private final List<LogRecord> records = new CopyOnWriteArrayList<>();
 
-    private final List<String> warnings = new CopyOnWriteArrayList<>();
-
-    private final Handler handler = new Handler() {
+    private final Handler keeping = new Handler() {
         @Override
         public void publish(LogRecord event) {
-            if (isLoggable(event)) {
-                warnings.add(event.getMessage() + " " + event.getThrown());
-            }
+            records.add(event);
         }
 
         @Override
@@ -31,18 +34,38 @@ final class LogCapture implements AutoCloseable {
     };
 
     LogCapture() {
-        handler.setLevel(Level.WARNING);
-        logger.addHandler(handler);
-        logger.setUseParentHandlers(false);
+        printing.forEach(root::removeHandler);
+        root.addHandler(keeping);
     }
 
+    /** What connlimit logged as a warning or as worse. */
     List<String> warnings() {
-        return warnings;
+        return records.stream()
+                .filter(LogCapture::isWarning)
+                .map(event -> event.getMessage() + " " + event.getThrown())
+                .toList();
+    }
+
+    private static boolean isWarning(LogRecord event) {
+        return event.getLoggerName() != null
+                && event.getLoggerName().startsWith("io.github.connlimit.")
+                && event.getLevel().intValue() >= Level.WARNING.intValue();
+    }
+
+    /** Forgets the warnings, since the test expected them. */
+    void forgetWarnings() {
+        records.removeIf(LogCapture::isWarning);
+    }
+
+    /** Prints all that was kept. */
+    void print(PrintStream out) {
+        SimpleFormatter formatter = new SimpleFormatter();
+        records.forEach(event -> out.print(formatter.format(event)));
     }
 
     @Override
     public void close() {
-        logger.setUseParentHandlers(true);
-        logger.removeHandler(handler);
+        root.removeHandler(keeping);
+        printing.forEach(root::addHandler);
     }
 }

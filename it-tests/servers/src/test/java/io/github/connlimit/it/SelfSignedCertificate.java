@@ -21,6 +21,7 @@ import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 /** The certificate of all servers under test, and both ends of a TLS connection with it. */
 final class SelfSignedCertificate {
 
+    static final String ALIAS = "server";
     static final String PASSWORD = "password";
 
     private static final KeyStore KEY_STORE = newKeyStore();
@@ -57,9 +58,9 @@ final class SelfSignedCertificate {
             KeyPair pair = generator.generateKeyPair();
             KeyStore store = KeyStore.getInstance("PKCS12");
             store.load(null, null);
-            store.setKeyEntry("server", pair.getPrivate(), PASSWORD.toCharArray(), new Certificate[] {sign(pair)});
+            store.setKeyEntry(ALIAS, pair.getPrivate(), PASSWORD.toCharArray(), new Certificate[] {sign(pair)});
             // For the clients, which share the store.
-            store.setCertificateEntry("trusted", store.getCertificate("server"));
+            store.setCertificateEntry("trusted", store.getCertificate(ALIAS));
             return store;
         } catch (Exception error) {
             throw new IllegalStateException("making a certificate failed", error);

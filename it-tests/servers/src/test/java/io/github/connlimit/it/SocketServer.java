@@ -92,8 +92,7 @@ final class SocketServer implements TestServer {
                 return;
             }
             try (SSLSocket secure = (SSLSocket) tls.getSocketFactory()
-                    .createSocket(
-                            socket, socket.getInetAddress().getHostAddress(), socket.getPort(), true)) {
+                    .createSocket(socket, socket.getInetAddress().getHostAddress(), socket.getPort(), true)) {
                 secure.setUseClientMode(false);
                 serveRequests(secure);
             }

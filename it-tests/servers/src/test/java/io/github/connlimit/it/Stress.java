@@ -61,8 +61,8 @@ final class Stress {
 
     private void oneConnection(Random random) throws IOException {
         String client = CLIENTS.get(random.nextInt(CLIENTS.size()));
-        try (TestConnection connection = new TestConnection(
-                client, TestBed.SERVER, bed.server().port())) {
+        try (TestConnection connection =
+                new TestConnection(client, TestBed.SERVER, bed.server().port())) {
             switch (random.nextInt(6)) {
                 case 0 -> {
                     // Closed at once.
@@ -85,7 +85,9 @@ final class Stress {
         assertThat(connection.get("/count").status()).isEqualTo(200);
         AtomicInteger open = answered.get(client);
         try {
-            assertThat(open.incrementAndGet()).as("open connections of " + client).isBetween(1, limit);
+            assertThat(open.incrementAndGet())
+                    .as("open connections of " + client)
+                    .isBetween(1, limit);
             for (int i = random.nextInt(4); i > 0; i--) {
                 assertThat(connection.get("/count").status()).isEqualTo(200);
             }

@@ -101,9 +101,8 @@ final class TestBed<S extends TestServer> {
         return transport;
     }
 
-    /** What connlimit has warned of; a test that expects something takes it out. */
-    List<String> warnings() {
-        return log.warnings();
+    LogCapture log() {
+        return log;
     }
 
     /** Connects by TCP and sends nothing. */
@@ -192,8 +191,7 @@ final class TestBed<S extends TestServer> {
 
     /** Waits until so many connections have been admitted since the start. */
     void awaitAdmitted(int count) {
-        awaitUntil(
-                "connections admitted", () -> assertThat(events.admitted()).isEqualTo(count));
+        awaitUntil("connections admitted", () -> assertThat(events.admitted()).isEqualTo(count));
     }
 
     /** Waits until so many connections have been admitted since the start, and each of them closed, once. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.it.TestConnection.Ending;
+import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -20,12 +21,8 @@ interface TlsContract extends Contract {
     default void clientLeavesInTheMiddleOfHandshake() throws Exception {
         bed().start(20);
         for (int i = 0; i < 10; i++) {
-            bed().connect(ALICE)
-                    .write(HALF_A_CLIENT_HELLO)
-                    .close();
-            bed().connect(ALICE)
-                    .write(HALF_A_CLIENT_HELLO)
-                    .reset();
+            bed().connect(ALICE).write(HALF_A_CLIENT_HELLO).close();
+            bed().connect(ALICE).write(HALF_A_CLIENT_HELLO).reset();
         }
         bed().awaitClosed(20);
     }
@@ -59,11 +56,12 @@ interface TlsContract extends Contract {
     default void garbageInsteadOfHandshakeEndsConnection() throws Exception {
         bed().start(1);
         int connections = 0;
-        for (String garbage : List.of("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "\0".repeat(600), "x".repeat(50_000))) {
+        for (String garbage :
+                List.of("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "\0".repeat(600), "x".repeat(50_000))) {
             TestConnection connection = bed().connect(ALICE);
             try {
                 connection.write(garbage);
-            } catch (java.net.SocketException ended) {
+            } catch (SocketException ended) {
                 // The server may have had enough before it has all.
             }
             connection.awaitEnd();

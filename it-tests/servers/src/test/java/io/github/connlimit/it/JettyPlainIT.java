@@ -1,0 +1,11 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("jetty")
+class JettyPlainIT extends ConnectionLimitContract<JettyServer> implements PlainContainerContract {
+
+    JettyPlainIT() {
+        super(JettyServer::new, Transport.PLAIN);
+    }
+}

@@ -1,0 +1,186 @@
+package io.github.connlimit.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.connlimit.jetty.ConnectionLimitListener;
+import java.io.IOException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.http2.server.HTTP2ServerConnectionFactory;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.ManagedSelector;
+import org.eclipse.jetty.io.SocketChannelEndPoint;
+import org.eclipse.jetty.server.ConnectionFactory;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
+import org.eclipse.jetty.server.handler.ContextHandler;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.eclipse.jetty.websocket.api.Session;
+import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
+
+/** Jetty with HTTP/1.1, HTTP/2 and WebSocket, in clear text or over TLS. */
+final class JettyServer implements ContainerServer {
+
+    private static final int THREADS = 250;
+    private static final int BACKLOG = 512;
+
+    private final QueuedThreadPool threads = new QueuedThreadPool(THREADS);
+    private final Server server;
+    private final TestConnector connector;
+
+    JettyServer(ServerSetup setup) {
+        // A thread that is held by a request should not hold up the end.
+        threads.setStopTimeout(1);
+        server = new Server(threads);
+        server.setStopTimeout(0);
+        connector = new TestConnector(server, setup.tls() ? secure() : clearText());
+        connector.setHost(setup.host());
+        connector.setAcceptQueueSize(BACKLOG);
+        connector.setIdleTimeout(setup.idleTimeoutMillis());
+        connector.addBean(new ConnectionLimitListener(setup.limiter(), setup.refusalHandler()));
+        server.addConnector(connector);
+        ContextHandler context = new ContextHandler();
+        WebSocketUpgradeHandler webSockets = WebSocketUpgradeHandler.from(
+                server,
+                context,
+                container -> container.addMapping("/ws", (request, response, callback) -> new EchoEndpoint()));
+        webSockets.setHandler(new ApplicationHandler(setup.application()));
+        context.setHandler(webSockets);
+        server.setHandler(context);
+    }
+
+    private static ConnectionFactory[] clearText() {
+        HttpConfiguration http = new HttpConfiguration();
+        return new ConnectionFactory[] {new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http)};
+    }
+
+    private static ConnectionFactory[] secure() {
+        SslContextFactory.Server tls = new SslContextFactory.Server();
+        tls.setKeyStore(SelfSignedCertificate.keyStore());
+        tls.setKeyStorePassword(SelfSignedCertificate.PASSWORD);
+        tls.setCertAlias(SelfSignedCertificate.ALIAS);
+        ALPNServerConnectionFactory alpn = new ALPNServerConnectionFactory();
+        alpn.setDefaultProtocol("http/1.1");
+        HttpConfiguration http = new HttpConfiguration();
+        return new ConnectionFactory[] {
+            new SslConnectionFactory(tls, alpn.getProtocol()),
+            alpn,
+            new HTTP2ServerConnectionFactory(http),
+            new HttpConnectionFactory(http)
+        };
+    }
+
+    @Override
+    public void start() throws Exception {
+        server.start();
+    }
+
+    @Override
+    public void stop() throws Exception {
+        server.stop();
+        awaitEndOfAcceptor();
+    }
+
+    @Override
+    public void stopConnector() throws Exception {
+        connector.stop();
+        awaitEndOfAcceptor();
+    }
+
+    /**
+     * Jetty interrupts its acceptor but does not wait for it: if the connector is started again at once, the thread may
+     * go on, and the interrupt closes the new server socket.
+     */
+    private void awaitEndOfAcceptor() {
+        String prefix = threads.getName() + "-";
+        TestBed.awaitUntil(
+                "the acceptor ends",
+                () -> assertThat(Thread.getAllStackTraces().keySet())
+                        .map(Thread::getName)
+                        .noneMatch(name -> name.startsWith(prefix) && name.contains("-acceptor-")));
+    }
+
+    @Override
+    public void startConnector() throws Exception {
+        connector.start();
+    }
+
+    @Override
+    public int port() {
+        return connector.getLocalPort();
+    }
+
+    @Override
+    public void failEndpoints(boolean fail) {
+        connector.fail = fail;
+    }
+
+    private static final class TestConnector extends ServerConnector {
+
+        private volatile boolean fail;
+
+        TestConnector(Server server, ConnectionFactory... factories) {
+            super(server, 1, 2, factories);
+        }
+
+        @Override
+        protected SocketChannelEndPoint newEndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key)
+                throws IOException {
+            if (fail) {
+                throw new IOException("thrown by the test");
+            }
+            return super.newEndPoint(channel, selector, key);
+        }
+    }
+
+    /** Serves the application. */
+    private static final class ApplicationHandler extends Handler.Abstract {
+
+        private final Application application;
+
+        private ApplicationHandler(Application application) {
+            this.application = application;
+        }
+
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) throws Exception {
+            String path = Request.getPathInContext(request);
+            if (path.equals("/async")) {
+                application.later(() -> write(response, Application.ANSWER, callback));
+            } else {
+                write(response, application.answer(path, Request.getRemoteAddr(request)), callback);
+            }
+            return true;
+        }
+
+        private static void write(Response response, String body, Callback callback) {
+            response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length());
+            Content.Sink.write(response, true, body, callback);
+        }
+    }
+
+    /** Sends back what it gets. */
+    public static final class EchoEndpoint extends Session.Listener.AbstractAutoDemanding {
+
+        @Override
+        public void onWebSocketText(String message) {
+            getSession().sendText(message, org.eclipse.jetty.websocket.api.Callback.NOOP);
+        }
+
+        @Override
+        public void onWebSocketError(Throwable cause) {
+            // A client that leaves without a close frame is no error here.
+        }
+    }
+}

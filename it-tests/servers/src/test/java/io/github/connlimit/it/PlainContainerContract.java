@@ -1,0 +1,143 @@
+package io.github.connlimit.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.Refusal;
+import io.github.connlimit.it.TestConnection.Ending;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What every limited HTTP server fulfils in clear text. */
+interface PlainContainerContract extends ContainerContract {
+
+    @Test
+    default void connectionUpgradedToHttp2IsOneConnection() throws Exception {
+        bed().start(1);
+        TestConnection connection = bed().open(ALICE)
+                .request(
+                        "/",
+                        "Connection: Upgrade, HTTP2-Settings",
+                        "Upgrade: h2c",
+                        // At most 100 streams.
+                        "HTTP2-Settings: AAMAAABk");
+        assertThat(connection.response().status()).isEqualTo(101);
+        Http2Connection http2 = Http2Connection.upgraded(connection);
+        assertThat(http2.response(1)).isEqualTo(Application.ANSWER);
+        assertThat(http2.get("/")).isEqualTo(Application.ANSWER);
+        bed().assertOpen(ALICE, 1);
+        bed().assertRefused(ALICE);
+        connection.close();
+        bed().awaitClosed(1);
+    }
+
+    // ---- the answer to a refused connection
+
+    private void startResponding() throws Exception {
+        bed().start(ConnectionLimits.builder()
+                .maxPerClient(1)
+                .refuse(Refusal.RESPOND)
+                .build());
+    }
+
+    private static void assertTooManyRequests(TestConnection refused) throws IOException {
+        TestConnection.Response response = refused.response();
+        assertThat(response.status()).isEqualTo(429);
+        assertThat(response.headers()).containsEntry("retry-after", "1").containsEntry("connection", "close");
+        assertThat(response.body()).isEqualTo("client connection limit reached\n");
+    }
+
+    @Test
+    default void respondAnswersRequest() throws Exception {
+        startResponding();
+        // Many clients: of one, only a few at a time get an answer.
+        for (int i = 1; i <= 20; i++) {
+            TestConnection admitted = bed().admitted("127.0.1." + i);
+            TestConnection refused = bed().connect("127.0.1." + i).request("/");
+            assertTooManyRequests(refused);
+            assertThat(refused.awaitEnd()).isEqualTo(Ending.END_OF_STREAM);
+            refused.close();
+            bed().assertServed(admitted);
+        }
+        assertThat(bed().events().admitted()).isEqualTo(20);
+    }
+
+    @Test
+    default void respondReachesClientThatSendsBody() throws Exception {
+        startResponding();
+        String post = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + "x".repeat(300_000);
+        for (int i = 1; i <= 20; i++) {
+            bed().admitted("127.0.1." + i);
+            TestConnection refused = bed().connect("127.0.1." + i).write(post);
+            assertTooManyRequests(refused);
+            assertThat(refused.awaitEnd()).isEqualTo(Ending.END_OF_STREAM);
+            refused.close();
+        }
+        assertThat(bed().events().admitted()).isEqualTo(20);
+    }
+
+    @Test
+    default void respondDoesNotWaitForRequest() throws Exception {
+        startResponding();
+        bed().admitted(ALICE);
+        TestConnection refused = bed().connect(ALICE);
+        assertTooManyRequests(refused);
+        refused.awaitEnd();
+    }
+
+    /** Refusing politely must not be a way to hold resources. */
+    @Test
+    default void respondIsBounded() throws Exception {
+        startResponding();
+        bed().admitted(ALICE);
+        List<TestConnection> refused = new ArrayList<>();
+        for (int i = 0; i < 30; i++) {
+            refused.add(bed().connect(ALICE));
+        }
+        int reset = 0;
+        for (TestConnection connection : refused) {
+            // The client leaves its half open, and never sends anything.
+            if (connection.awaitEnd() == Ending.RESET) {
+                reset++;
+            }
+        }
+        assertThat(bed().events().refused()).isEqualTo(30);
+        if (bed().server().canReset()) {
+            assertThat(reset).isPositive();
+        }
+        bed().assertOpen(ALICE, 1);
+        bed().admitted(BOB);
+    }
+
+    @Test
+    default void respondEndsWhenSlotIsFree() throws Exception {
+        startResponding();
+        for (int i = 0; i < 4; i++) {
+            TestConnection admitted = bed().admitted(ALICE);
+            TestConnection refused = bed().connect(ALICE).request("/");
+            assertTooManyRequests(refused);
+            refused.close();
+            admitted.close();
+            bed().awaitClosed(i + 1);
+        }
+    }
+
+    @Test
+    default void respondIsReconfiguredWhileRunning() throws Exception {
+        bed().start(1);
+        bed().admitted(ALICE);
+        bed().connect(ALICE).awaitEnd();
+
+        bed().limiter()
+                .reconfigure(now -> now.toBuilder().refuse(Refusal.RESPOND).build());
+        TestConnection refused = bed().connect(ALICE).request("/");
+        assertTooManyRequests(refused);
+        refused.close();
+
+        bed().limiter().reconfigure(now -> now.toBuilder().refuse(Refusal.RESET).build());
+        Ending ending = bed().connect(ALICE).awaitEnd();
+        assertThat(ending).isEqualTo(bed().server().canReset() ? Ending.RESET : Ending.END_OF_STREAM);
+    }
+}

@@ -1,0 +1,11 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("tomcat")
+class TomcatNio2PlainIT extends ConnectionLimitContract<TomcatServer> implements PlainContainerContract {
+
+    TomcatNio2PlainIT() {
+        super(TomcatServer::nio2, Transport.PLAIN);
+    }
+}

@@ -1,0 +1,11 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("tomcat")
+class TomcatNio2TlsIT extends ConnectionLimitContract<TomcatServer> implements TlsContainerContract {
+
+    TomcatNio2TlsIT() {
+        super(TomcatServer::nio2, Transport.TLS);
+    }
+}

@@ -1,0 +1,11 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("tomcat")
+class TomcatNioPlainIT extends ConnectionLimitContract<TomcatServer> implements PlainContainerContract {
+
+    TomcatNioPlainIT() {
+        super(TomcatServer::nio, Transport.PLAIN);
+    }
+}
