@@ -1,0 +1,124 @@
+package io.github.connlimit.examples;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.LimiterSnapshot;
+import java.net.InetAddress;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What every example server serves over HTTP: {@code /}, {@code /hold} and {@code /limits}. This class is thread-safe
+ * and never waits.
+ */
+final class Resources {
+
+    static final int MAX_HOLD_MILLIS = 60_000;
+
+    private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
+
+    private final Optional<ConnectionLimiter> limiter;
+
+    Resources(Optional<ConnectionLimiter> limiter) {
+        this.limiter = limiter;
+    }
+
+    /**
+     * Answers one request.
+     *
+     * @param query the query as it came, or {@code null} for none
+     * @param peer where the request came from
+     */
+    Answer answer(String method, String path, String query, InetAddress peer) {
+        try {
+            return switch (path) {
+                case "/" -> method.equals("GET") ? Answer.text(200, "OK") : notAllowed("GET");
+                case "/hold" -> method.equals("GET") ? hold(parameters(query)) : notAllowed("GET");
+                case "/limits" -> limits(method, query, peer);
+                default -> Answer.text(404, "not found; there are /, /hold?ms=N and /limits");
+            };
+        } catch (IllegalArgumentException bad) {
+            return Answer.text(400, bad.getMessage());
+        }
+    }
+
+    private static Answer notAllowed(String methods) {
+        return Answer.text(405, "method not allowed; " + methods);
+    }
+
+    private static Answer hold(Map<String, String> parameters) {
+        String text = parameters.getOrDefault("ms", "");
+        int millis = text.matches("[0-9]{1,5}") ? Integer.parseInt(text) : -1;
+        if (millis < 0 || millis > MAX_HOLD_MILLIS) {
+            throw new IllegalArgumentException(
+                    "ms: \"" + text + "\" is not allowed; a whole number from 0 to " + MAX_HOLD_MILLIS);
+        }
+        return Answer.text(200, "OK").after(millis);
+    }
+
+    private Answer limits(String method, String query, InetAddress peer) {
+        if (limiter.isEmpty()) {
+            return Answer.text(404, "this server was started with --off: nothing is limited or counted");
+        }
+        return switch (method) {
+            case "GET" -> Answer.json(GSON.toJson(Figures.of(limiter.get())));
+            // Whoever may change the limit may switch it off.
+            case "PUT" ->
+                peer.isLoopbackAddress()
+                        ? change(limiter.get(), parameters(query))
+                        : Answer.text(403, "limits are changed from the server's own machine only");
+            default -> notAllowed("GET, PUT");
+        };
+    }
+
+    private static Answer change(ConnectionLimiter limiter, Map<String, String> parameters) {
+        String text = parameters.get("max-per-client");
+        if (text == null || parameters.size() > 1) {
+            throw new IllegalArgumentException("PUT /limits?max-per-client=N changes the limit, and nothing else");
+        }
+        limiter.reconfigure(
+                limits -> limits.toBuilder().set("maxPerClient", text).build());
+        return Answer.json(GSON.toJson(Figures.of(limiter)));
+    }
+
+    private static Map<String, String> parameters(String query) {
+        Map<String, String> parameters = new HashMap<>();
+        if (query != null && !query.isEmpty()) {
+            for (String pair : query.split("&")) {
+                int equals = pair.indexOf('=');
+                String name = equals < 0 ? pair : pair.substring(0, equals);
+                parameters.put(decoded(name), equals < 0 ? "" : decoded(pair.substring(equals + 1)));
+            }
+        }
+        return parameters;
+    }
+
+    private static String decoded(String text) {
+        return URLDecoder.decode(text, StandardCharsets.UTF_8);
+    }
+
+    private record Figures(
+            int limit, String rules, long open, long clients, long admitted, long refused, List<Usage> topClients) {
+
+        static Figures of(ConnectionLimiter limiter) {
+            LimiterSnapshot now = limiter.snapshot();
+            return new Figures(
+                    limiter.limits().maxPerClient(),
+                    limiter.limits().toSettings().get("rules"),
+                    now.openConnections(),
+                    now.clients(),
+                    now.admitted(),
+                    now.refused(),
+                    now.topClients().stream()
+                            .map(usage -> new Usage(usage.client().toString(), usage.openConnections(), usage.limit()))
+                            .toList());
+        }
+    }
+
+    private record Usage(String client, int open, int limit) {}
+}

@@ -1,0 +1,157 @@
+package io.github.connlimit.examples;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.Consumer;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import javax.management.JMException;
+import javax.management.ObjectName;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Keeps one server running until the process is told to end. */
+@Command(
+        name = "serve",
+        sortOptions = false,
+        description = {
+            "Keeps a server running until SIGTERM or Ctrl-C.",
+            "It prints \"listening on PORT\" when it is ready, and serves GET /, GET /hold?ms=N,"
+                    + " GET /limits, PUT /limits?max-per-client=N and, but for tcp, a WebSocket echo at /ws."
+        })
+final class ServeCommand implements Callable<Integer> {
+
+    /** Held here, since the logging system would forget a logger with its level. */
+    private static final Logger LIMITER_LOGGER = Logger.getLogger("io.github.connlimit");
+
+    private final ConnectionLimits.Builder limits = ConnectionLimits.builder();
+    private ServerKind server;
+    private int port;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--tls", description = "Speak TLS, with a self-signed certificate made anew.")
+    private boolean tls;
+
+    @Option(
+            names = "--jmx",
+            description = "Register the limiter as io.github.connlimit:type=ConnectionLimiter,name=SERVER.")
+    private boolean jmx;
+
+    @Option(names = "--off", description = "The same server without connlimit, for comparison; limits are ignored.")
+    private boolean off;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help and exit.")
+    private boolean help;
+
+    @Option(
+            names = "--server",
+            paramLabel = "SERVER",
+            required = true,
+            order = 0,
+            description = "jetty, tomcat, tomcat-nio2 or tcp.")
+    void server(String text) {
+        check("--server", text, value -> server = ServerKind.of(value));
+    }
+
+    @Option(
+            names = "--port",
+            paramLabel = "N",
+            required = true,
+            order = 1,
+            description = "Where to listen, 0 to 65535; 0 means any free port.")
+    void port(String text) {
+        check("--port", text, value -> {
+            port = value.matches("[0-9]{1,5}") ? Integer.parseInt(value) : -1;
+            if (port < 0 || port > 65_535) {
+                throw new IllegalArgumentException(
+                        "port: \"" + value + "\" is not allowed; a whole number from 0 to 65535");
+            }
+        });
+    }
+
+    @Option(
+            names = "--max-per-client",
+            paramLabel = "N",
+            description = "How many connections a client may have open; 0 means any number. Default: 100.")
+    void maxPerClient(String text) {
+        check("--max-per-client", text, value -> limits.set("maxPerClient", value));
+    }
+
+    @Option(
+            names = "--rules",
+            paramLabel = "CIDR=N,…",
+            description = "Limits of address blocks, as in \"10.0.0.0/8=500, 127.0.0.5=unlimited\".")
+    void rules(String text) {
+        check("--rules", text, value -> limits.set("rules", value));
+    }
+
+    @Option(
+            names = "--ipv6-prefix",
+            paramLabel = "N",
+            description = "How many leading bits tell one IPv6 client from another, 0 to 128. Default: 64.")
+    void ipv6Prefix(String text) {
+        check("--ipv6-prefix", text, value -> limits.set("ipv6Prefix", value));
+    }
+
+    @Option(
+            names = "--refuse",
+            paramLabel = "HOW",
+            description = "reset, close or respond: how a connection over the limit is ended. Default: reset.")
+    void refuse(String text) {
+        check("--refuse", text, value -> limits.set("refuse", value));
+    }
+
+    private void check(String option, String text, Consumer<String> setter) {
+        try {
+            setter.accept(text);
+        } catch (IllegalArgumentException bad) {
+            throw new ParameterException(spec.commandLine(), option + ": " + bad.getMessage(), bad);
+        }
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        LIMITER_LOGGER.setLevel(Level.INFO);
+        Optional<ConnectionLimiter> limiter =
+                off ? Optional.empty() : Optional.of(new ConnectionLimiter(limits.build()));
+        Optional<SelfSignedCertificate> certificate =
+                tls ? Optional.of(SelfSignedCertificate.create()) : Optional.empty();
+        if (jmx && limiter.isPresent()) {
+            register(limiter.get());
+        }
+        ExampleServer running = server.start(new ServerSettings(new InetSocketAddress(port), limiter, certificate));
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(running), "stop"));
+        spec.commandLine().getOut().println("listening on " + running.port());
+        spec.commandLine().getOut().flush();
+        // For ever: the process ends by a signal, and its exit status says which.
+        new CountDownLatch(1).await();
+        return 0;
+    }
+
+    private void register(ConnectionLimiter limiter) throws JMException {
+        ObjectName name = new ObjectName("io.github.connlimit:type=ConnectionLimiter,name=" + server);
+        ManagementFactory.getPlatformMBeanServer().registerMBean(limiter.mxBean(), name);
+    }
+
+    private void stop(ExampleServer running) {
+        try {
+            running.close();
+        } catch (Exception error) {
+            spec.commandLine().getErr().println("the server did not stop as it should: " + error);
+            spec.commandLine().getErr().flush();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+package io.github.connlimit.examples;
+
+import io.github.connlimit.ConnectionLimiter;
+import java.net.InetSocketAddress;
+import java.util.Optional;
+
+/**
+ * What a server is to be.
+ *
+ * @param address where it listens; port 0 for any that is free
+ * @param limiter counts its connections; empty for a server without connlimit
+ * @param tls its certificate; empty for plaintext
+ */
+record ServerSettings(
+        InetSocketAddress address, Optional<ConnectionLimiter> limiter, Optional<SelfSignedCertificate> tls) {
+
+    /** How long a connection may be idle: longer than the longest {@code /hold}, so that no server cuts one short. */
+    static final int IDLE_MILLIS = Resources.MAX_HOLD_MILLIS + 10_000;
+
+    Resources resources() {
+        return new Resources(limiter);
+    }
+}

@@ -1,0 +1,172 @@
+package io.github.connlimit.examples;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
+import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.http.HttpServlet;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import org.apache.catalina.Context;
+import org.apache.catalina.LifecycleException;
+import org.apache.catalina.Wrapper;
+import org.apache.catalina.connector.Connector;
+import org.apache.catalina.startup.ExpandWar;
+import org.apache.catalina.startup.Tomcat;
+import org.apache.coyote.http11.AbstractHttp11Protocol;
+import org.apache.coyote.http11.Http11Nio2Protocol;
+import org.apache.coyote.http11.Http11NioProtocol;
+import org.apache.coyote.http2.Http2Protocol;
+import org.apache.tomcat.util.net.SSLHostConfig;
+import org.apache.tomcat.util.net.SSLHostConfigCertificate;
+import org.apache.tomcat.websocket.server.WsSci;
+
+/** Tomcat with HTTP/1.1, HTTP/2 and WebSocket. */
+final class TomcatServer implements ExampleServer {
+
+    private final Tomcat tomcat;
+    private final Path baseDirectory;
+
+    private TomcatServer(Tomcat tomcat, Path baseDirectory) {
+        this.tomcat = tomcat;
+        this.baseDirectory = baseDirectory;
+    }
+
+    static TomcatServer start(ServerSettings settings, boolean nio2) throws Exception {
+        Path baseDirectory = Files.createTempDirectory("connlimit-tomcat");
+        Tomcat tomcat = new Tomcat();
+        tomcat.setBaseDir(baseDirectory.toString());
+        tomcat.setConnector(connector(settings, nio2));
+
+        Context context = tomcat.addContext("", null);
+        context.addServletContainerInitializer(new WsSci(), Set.of(TomcatEcho.class));
+        Wrapper servlet = Tomcat.addServlet(context, "resources", new ResourceServlet(settings.resources()));
+        servlet.setAsyncSupported(true);
+        servlet.addMapping("/");
+
+        TomcatServer server = new TomcatServer(tomcat, baseDirectory);
+        try {
+            tomcat.start();
+        } catch (Throwable error) {
+            server.close();
+            throw error;
+        }
+        return server;
+    }
+
+    private static Connector connector(ServerSettings settings, boolean nio2) throws Exception {
+        AbstractHttp11Protocol<?> protocol = nio2 ? nio2(settings.limiter()) : nio(settings.limiter());
+        protocol.setAddress(settings.address().getAddress());
+        protocol.setPort(settings.address().getPort());
+        protocol.setConnectionTimeout(ServerSettings.IDLE_MILLIS);
+        protocol.setMaxKeepAliveRequests(-1);
+        Connector connector = new Connector(protocol);
+        connector.addUpgradeProtocol(new Http2Protocol());
+        if (settings.tls().isPresent()) {
+            useTls(connector, settings.tls().get());
+        }
+        return connector;
+    }
+
+    private static AbstractHttp11Protocol<?> nio(Optional<ConnectionLimiter> limiter) {
+        if (limiter.isEmpty()) {
+            return new Http11NioProtocol();
+        }
+        ConnectionLimitHttp11NioProtocol protocol = new ConnectionLimitHttp11NioProtocol();
+        protocol.setLimiter(limiter.get());
+        return protocol;
+    }
+
+    private static AbstractHttp11Protocol<?> nio2(Optional<ConnectionLimiter> limiter) {
+        if (limiter.isEmpty()) {
+            return new Http11Nio2Protocol();
+        }
+        ConnectionLimitHttp11Nio2Protocol protocol = new ConnectionLimitHttp11Nio2Protocol();
+        protocol.setLimiter(limiter.get());
+        return protocol;
+    }
+
+    private static void useTls(Connector connector, SelfSignedCertificate tls) throws IOException {
+        SSLHostConfig host = new SSLHostConfig();
+        SSLHostConfigCertificate certificate =
+                new SSLHostConfigCertificate(host, SSLHostConfigCertificate.Type.UNDEFINED);
+        certificate.setCertificateKeystore(tls.keyStore());
+        certificate.setCertificateKeystorePassword(SelfSignedCertificate.PASSWORD);
+        host.addCertificate(certificate);
+        connector.addSslHostConfig(host);
+        connector.setScheme("https");
+        connector.setSecure(true);
+        connector.setProperty("SSLEnabled", "true");
+    }
+
+    @Override
+    public int port() {
+        return tomcat.getConnector().getLocalPort();
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            tomcat.stop();
+            tomcat.destroy();
+        } catch (LifecycleException error) {
+            throw new IOException(error);
+        } finally {
+            ExpandWar.delete(baseDirectory.toFile());
+        }
+    }
+
+    private static final class ResourceServlet extends HttpServlet {
+
+        private static final long serialVersionUID = 1L;
+
+        private final transient Resources resources;
+
+        ResourceServlet(Resources resources) {
+            this.resources = resources;
+        }
+
+        @Override
+        protected void service(HttpServletRequest request, HttpServletResponse response) throws IOException {
+            Answer answer = resources.answer(
+                    request.getMethod(),
+                    request.getRequestURI(),
+                    request.getQueryString(),
+                    InetAddress.getByName(request.getRemoteAddr()));
+            if (answer.delayMillis() == 0) {
+                send(answer, response);
+                return;
+            }
+            AsyncContext async = request.startAsync();
+            async.setTimeout(0);
+            Executor later = CompletableFuture.delayedExecutor(answer.delayMillis(), TimeUnit.MILLISECONDS);
+            later.execute(() -> sendAndComplete(answer, response, async));
+        }
+
+        private static void sendAndComplete(Answer answer, HttpServletResponse response, AsyncContext async) {
+            try {
+                send(answer, response);
+                async.complete();
+            } catch (IOException | IllegalStateException gone) {
+                // The client has left, be it with the whole answer or without. Tomcat has completed the request.
+            }
+        }
+
+        private static void send(Answer answer, HttpServletResponse response) throws IOException {
+            byte[] body = answer.bytes();
+            response.setStatus(answer.status());
+            response.setContentType(answer.contentType());
+            response.setContentLength(body.length);
+            response.getOutputStream().write(body);
+        }
+    }
+}
