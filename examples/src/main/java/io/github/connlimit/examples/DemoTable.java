@@ -28,7 +28,8 @@ final class DemoTable implements Supplier<List<String>> {
         for (DemoClient client : clients) {
             Tally.Count count = tally.of(client.address());
             int open = limiter.openConnections(client.address());
-            lines.add(ROW.formatted(client, open, count.admitted(), count.refused(), "#".repeat(open)));
+            lines.add(ROW.formatted(client, open, count.admitted(), count.refused(), "#".repeat(open))
+                    .stripTrailing());
         }
         return lines;
     }

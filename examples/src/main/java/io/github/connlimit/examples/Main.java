@@ -49,11 +49,15 @@ public final class Main implements Callable<Integer> {
     }
 
     private static int reportFailure(Exception error, CommandLine command, CommandLine.ParseResult parsed) {
+        command.getErr().println(error.getMessage() == null ? error.toString() : error.getMessage());
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    static Throwable rootCause(Throwable error) {
         Throwable cause = error;
         while (cause.getCause() != null) {
             cause = cause.getCause();
         }
-        command.getErr().println(cause.getMessage() == null ? cause.toString() : cause.getMessage());
-        return CommandLine.ExitCode.SOFTWARE;
+        return cause;
     }
 }

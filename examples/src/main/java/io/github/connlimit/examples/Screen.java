@@ -80,12 +80,13 @@ final class Screen implements AutoCloseable {
         }
     }
 
-    /** Stops drawing; what is on the screen stays. */
+    /** Draws the table for the last time, to stay. */
     @Override
     public synchronized void close() {
-        closed = true;
         if (redraw != null) {
             redraw.shutdownNow();
+            draw();
         }
+        closed = true;
     }
 }

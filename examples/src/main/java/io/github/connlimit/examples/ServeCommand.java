@@ -2,8 +2,10 @@ package io.github.connlimit.examples;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
+import java.net.SocketException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -132,13 +134,24 @@ final class ServeCommand implements Callable<Integer> {
         if (jmx && limiter.isPresent()) {
             register(limiter.get());
         }
-        ExampleServer running = server.start(new ServerSettings(new InetSocketAddress(port), limiter, certificate));
+        ExampleServer running = start(new ServerSettings(new InetSocketAddress(port), limiter, certificate));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(running), "stop"));
         spec.commandLine().getOut().println("listening on " + running.port());
         spec.commandLine().getOut().flush();
         // For ever: the process ends by a signal, and its exit status says which.
         new CountDownLatch(1).await();
         return 0;
+    }
+
+    private ExampleServer start(ServerSettings settings) throws Exception {
+        try {
+            return server.start(settings);
+        } catch (Exception error) {
+            if (Main.rootCause(error) instanceof SocketException bind) {
+                throw new IOException("cannot listen on port " + port + ": " + bind.getMessage(), error);
+            }
+            throw error;
+        }
     }
 
     private void register(ConnectionLimiter limiter) throws JMException {

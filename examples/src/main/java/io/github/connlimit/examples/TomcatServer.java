@@ -16,10 +16,10 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import org.apache.catalina.Context;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Connector;
+import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.startup.ExpandWar;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.http11.AbstractHttp11Protocol;
@@ -47,7 +47,10 @@ final class TomcatServer implements ExampleServer {
         tomcat.setBaseDir(baseDirectory.toString());
         tomcat.setConnector(connector(settings, nio2));
 
-        Context context = tomcat.addContext("", null);
+        StandardContext context = (StandardContext) tomcat.addContext("", null);
+        // Looking for what a redeployed application leaves behind takes access to the inside of the JDK.
+        context.setClearReferencesRmiTargets(false);
+        context.setClearReferencesThreadLocals(false);
         context.addServletContainerInitializer(new WsSci(), Set.of(TomcatEcho.class));
         Wrapper servlet = Tomcat.addServlet(context, "resources", new ResourceServlet(settings.resources()));
         servlet.setAsyncSupported(true);
@@ -70,6 +73,8 @@ final class TomcatServer implements ExampleServer {
         protocol.setConnectionTimeout(ServerSettings.IDLE_MILLIS);
         protocol.setMaxKeepAliveRequests(-1);
         Connector connector = new Connector(protocol);
+        // Otherwise Tomcat starts without its connector if that fails.
+        connector.setThrowOnFailure(true);
         connector.addUpgradeProtocol(new Http2Protocol());
         if (settings.tls().isPresent()) {
             useTls(connector, settings.tls().get());

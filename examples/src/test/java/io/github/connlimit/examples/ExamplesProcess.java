@@ -43,7 +43,7 @@ final class ExamplesProcess implements AutoCloseable {
     }
 
     /** Waits for the line that says the server is ready. */
-    int awaitPort() {
+    int awaitPort() throws IOException {
         await().atMost(TIMEOUT).until(() -> !process.isAlive() || out().contains("\n"));
         assertThat(out()).as("the output, beside the errors: %s", err()).matches(READY + "[0-9]+\\R");
         return Integer.parseInt(out().trim().substring(READY.length()));

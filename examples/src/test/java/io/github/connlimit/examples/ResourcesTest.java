@@ -26,7 +26,14 @@ class ResourcesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"max-per-client=%", "max-per-client=1e3", "max-per-client=2147483648", "maxPerClient=1", "max-per-client"})
+    @ValueSource(
+            strings = {
+                "max-per-client=%",
+                "max-per-client=1e3",
+                "max-per-client=2147483648",
+                "maxPerClient=1",
+                "max-per-client"
+            })
     void refusesBadChanges(String query) {
         assertThat(put(query).status()).isEqualTo(400);
         assertThat(limiter.limits()).isEqualTo(ConnectionLimits.defaults());
@@ -55,17 +62,22 @@ class ResourcesTest {
 
     @Test
     void showsTheRulesAsTheyAreWritten() {
-        limiter.reconfigure(limits ->
-                limits.toBuilder().limit("10.0.0.0/8", 500).exempt("127.0.0.0/8").build());
+        limiter.reconfigure(limits -> limits.toBuilder()
+                .limit("10.0.0.0/8", 500)
+                .exempt("127.0.0.0/8")
+                .build());
         assertThat(get("/limits", null).body())
-                .isEqualTo("{\"limit\":100,\"rules\":\"10.0.0.0/8=500, 127.0.0.0/8=unlimited\",\"open\":0,\"clients\":0,"
-                        + "\"admitted\":0,\"refused\":0,\"topClients\":[]}\n");
+                .isEqualTo(
+                        "{\"limit\":100,\"rules\":\"10.0.0.0/8=500, 127.0.0.0/8=unlimited\",\"open\":0,\"clients\":0,"
+                                + "\"admitted\":0,\"refused\":0,\"topClients\":[]}\n");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"/", "/hold", "/limits"})
     void knowsNoOtherMethods(String path) {
-        assertThat(resources.answer("DELETE", path, "ms=0", InetAddress.getLoopbackAddress()).status())
+        assertThat(resources
+                        .answer("DELETE", path, "ms=0", InetAddress.getLoopbackAddress())
+                        .status())
                 .isEqualTo(405);
     }
 }

@@ -51,8 +51,9 @@ final class TestClient implements AutoCloseable {
     }
 
     private static Socket secured(Socket socket, int port) throws Exception {
-        SSLSocket tls = (SSLSocket)
-                trustingAll().getSocketFactory().createSocket(socket, InetAddress.getLoopbackAddress().getHostAddress(), port, true);
+        SSLSocket tls = (SSLSocket) trustingAll()
+                .getSocketFactory()
+                .createSocket(socket, InetAddress.getLoopbackAddress().getHostAddress(), port, true);
         tls.startHandshake();
         return tls;
     }
@@ -89,7 +90,8 @@ final class TestClient implements AutoCloseable {
             socket.bind(new InetSocketAddress(from, 0));
             socket.setSoTimeout(TIMEOUT_MILLIS);
             socket.connect(new InetSocketAddress("127.0.0.1", port), TIMEOUT_MILLIS);
-            socket.getOutputStream().write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            socket.getOutputStream()
+                    .write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         } catch (SocketException reset) {
             return "reset";
