@@ -1,0 +1,65 @@
+package io.github.connlimit.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.http.HttpClient;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs the commands that README.md shows, as far as they do not build what is being tested here. */
+class ReadmeCommandsIT {
+
+    private static final String JAR = "java -jar examples/target/connlimit-examples.jar";
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void keepsThePromisesOfTheDemo() throws Exception {
+        String[] commands = Readme.snippet("demo").trim().split(" && ");
+        assertThat(commands).hasSize(2);
+        assertThat(commands[0]).endsWith(" package -DskipTests -pl examples -am");
+        long start = System.nanoTime();
+        try (ExamplesProcess demo = ExamplesProcess.start(directory, arguments(commands[1]))) {
+            int status = demo.awaitExit();
+
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
+            assertThat(demo.out()).doesNotContain("FAIL").endsWith("19 promises kept, 0 broken.\n");
+            assertThat(demo.err()).isEmpty();
+            assertThat(status).isZero();
+            assertThat(demo.leftBehind()).isEmpty();
+        }
+    }
+
+    @Test
+    void servesAndShowsAndChangesTheLimit() throws Exception {
+        String[] arguments = arguments(Readme.snippet("serve").trim());
+        List<String> curls = Readme.snippet("serve-curl").lines().toList();
+        String base = "http://localhost:8080";
+        assertThat(arguments).containsSequence("--port", "8080");
+        assertThat(curls).hasSize(2);
+        assertThat(curls.get(0)).startsWith("curl " + base + "/");
+        assertThat(curls.get(1)).startsWith("curl -X PUT " + base + "/");
+
+        String[] onAnyPort = Arrays.stream(arguments)
+                .map(argument -> argument.equals("8080") ? "0" : argument)
+                .toArray(String[]::new);
+        try (ExamplesProcess server = ExamplesProcess.start(directory, onAnyPort)) {
+            Requests requests = new Requests(server.awaitPort(), false, HttpClient.Version.HTTP_1_1);
+            String path = curls.get(0).substring(("curl " + base).length());
+            assertThat(requests.get(path)).startsWith("200 {\"limit\":20,");
+            path = curls.get(1).substring(("curl -X PUT " + base).length());
+            assertThat(requests.put(path)).startsWith("200 {\"limit\":5,");
+        }
+    }
+
+    private static String[] arguments(String command) {
+        assertThat(command).startsWith(JAR);
+        String rest = command.substring(JAR.length()).trim();
+        return rest.isEmpty() ? new String[0] : rest.split(" ");
+    }
+}

@@ -1,0 +1,78 @@
+package io.github.connlimit.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.connlimit.ClientUsage;
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
+import io.github.connlimit.LimiterListener;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.util.concurrent.atomic.LongAdder;
+import javax.management.Attribute;
+import javax.management.MBeanServer;
+import javax.management.ObjectName;
+import org.junit.jupiter.api.Test;
+
+class ReadmeLimiterTest {
+
+    private final InetAddress client = InetAddress.getLoopbackAddress();
+
+    @Test
+    void reconfigures() {
+        ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults());
+        // tag::reconfigure[]
+        limiter.reconfigure(limits -> limits.toBuilder()
+                .maxPerClient(20)
+                .rules("10.0.0.0/8=500, 192.0.2.10=unlimited")
+                .build());
+        // end::reconfigure[]
+        assertThat(limiter.limits().maxPerClient()).isEqualTo(20);
+        assertThat(limiter.limits().rules()).hasSize(2);
+        assertThatThrownBy(() -> limiter.reconfigure(
+                        limits -> limits.toBuilder().maxPerClient(-1).build()))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThat(limiter.limits().maxPerClient()).isEqualTo(20);
+    }
+
+    @Test
+    void isSeenInJmx() throws Exception {
+        ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults());
+        // tag::jmx[]
+        MBeanServer server = ManagementFactory.getPlatformMBeanServer();
+        ObjectName name = new ObjectName("io.github.connlimit:type=ConnectionLimiter,name=web");
+        server.registerMBean(limiter.mxBean(), name);
+        // end::jmx[]
+        try {
+            server.setAttribute(name, new Attribute("MaxPerClient", 20));
+            assertThat(limiter.limits().maxPerClient()).isEqualTo(20);
+            try (ConnectionPermit permit = limiter.acquire(client)) {
+                assertThat(permit).isNotNull();
+                assertThat(server.getAttribute(name, "OpenConnections")).isEqualTo(1L);
+            }
+        } finally {
+            server.unregisterMBean(name);
+        }
+    }
+
+    @Test
+    void tellsListeners() throws Exception {
+        LongAdder refusals = new LongAdder();
+        ConnectionLimits limits = ConnectionLimits.builder().maxPerClient(1).build();
+        // tag::listener[]
+        ConnectionLimiter limiter = new ConnectionLimiter(limits, new LimiterListener() {
+            @Override
+            public void refused(InetAddress peer, ClientUsage client) {
+                refusals.increment(); // quick, and no I/O: this may be the accept thread
+            }
+        });
+        // end::listener[]
+        try (ConnectionPermit permit = limiter.acquire(client)) {
+            assertThat(permit).isNotNull();
+            assertThat(limiter.tryAcquire(client)).isEmpty();
+        }
+        assertThat(refusals.sum()).isEqualTo(1);
+    }
+}

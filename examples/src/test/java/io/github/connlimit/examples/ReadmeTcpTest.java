@@ -1,0 +1,128 @@
+package io.github.connlimit.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.connlimit.ConnectionLimitExceededException;
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
+import io.github.connlimit.LimitedServerSocket;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ReadmeTcpTest {
+
+    private final ConnectionLimiter limiter =
+            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(3).build());
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+
+    @AfterEach
+    void stop() {
+        threads.shutdownNow();
+    }
+
+    @Test
+    void limitsAServerSocket() throws Exception {
+        int port = 0;
+        // tag::tcp[]
+        ServerSocket server = new LimitedServerSocket(port, 50, null, limiter);
+        // end::tcp[]
+        threads.execute(() -> acceptAll(server, this::serve));
+        try (server) {
+            LimitAssertions.assertLimit(3, limiter, server.getLocalPort());
+        }
+    }
+
+    @Test
+    void limitsATlsServer() throws Exception {
+        SSLContext context = SelfSignedCertificate.create().serverContext();
+        LimitedServerSocket server = new LimitedServerSocket(0, 50, null, limiter);
+        threads.execute(() -> acceptAll(server, socket -> {
+            // tag::tcp-tls[]
+            SSLSocket tls = (SSLSocket) context.getSocketFactory()
+                    .createSocket(socket, socket.getInetAddress().getHostAddress(), socket.getPort(), true);
+            tls.setUseClientMode(false);
+            // end::tcp-tls[]
+            serve(tls);
+        }));
+        List<TestClient> clients = new ArrayList<>();
+        try (server) {
+            LimitAssertions.open(3, clients, server.getLocalPort(), true);
+            assertThat(TestClient.admitted("127.0.0.2", server.getLocalPort(), true))
+                    .isEmpty();
+        } finally {
+            for (TestClient client : clients) {
+                client.close();
+            }
+        }
+        LimitAssertions.awaitNone(limiter);
+    }
+
+    @Test
+    void countsForAServerThatAcceptsByItself() throws Exception {
+        ServerSocket server = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
+        threads.execute(() -> acceptAll(server, this::handle));
+        try (server) {
+            LimitAssertions.assertLimit(3, limiter, server.getLocalPort());
+        }
+    }
+
+    // tag::tcp-acquire[]
+    void handle(Socket socket) throws IOException {
+        ConnectionPermit permit;
+        try {
+            permit = limiter.acquire(socket.getInetAddress());
+        } catch (ConnectionLimitExceededException refused) {
+            socket.setSoLinger(true, 0);
+            socket.close(); // a TCP reset
+            return;
+        }
+        try (permit;
+                socket) { // the socket is closed first
+            serve(socket);
+        }
+    }
+    // end::tcp-acquire[]
+
+    private void serve(Socket socket) throws IOException {
+        try (socket) {
+            new HttpConnection(socket, new Resources(Optional.empty())).serve();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void acceptAll(ServerSocket server, SocketHandler handler) {
+        while (!server.isClosed()) {
+            try {
+                Socket socket = server.accept();
+                threads.execute(() -> {
+                    try {
+                        handler.handle(socket);
+                    } catch (IOException error) {
+                        throw new UncheckedIOException(error);
+                    }
+                });
+            } catch (IOException closed) {
+                return;
+            }
+        }
+    }
+
+    private interface SocketHandler {
+
+        void handle(Socket socket) throws IOException;
+    }
+}
