@@ -17,8 +17,8 @@ final class DemoScript {
     private static final int RAISED = 30;
     private static final int MODEST = 4;
 
-    private static final int ATTEMPT_PAUSE_MILLIS = 30;
-    private static final int STEP_PAUSE_MILLIS = 800;
+    private static final int ATTEMPT_PAUSE_MILLIS = 20;
+    private static final int STEP_PAUSE_MILLIS = 700;
     private static final long CLOSE_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private final ConnectionLimiter limiter;
@@ -43,7 +43,12 @@ final class DemoScript {
         this.modest = modest;
     }
 
-    void play() throws IOException, InterruptedException {
+    /**
+     * Plays it all.
+     *
+     * @throws BrokenPromiseException at the first promise that is not kept
+     */
+    void play() throws IOException, InterruptedException, BrokenPromiseException {
         limit(LIMIT);
         attempt(modest, MODEST, MODEST);
         SteadyRequests requests = new SteadyRequests(modest);
@@ -57,7 +62,7 @@ final class DemoScript {
         leave();
     }
 
-    private void lower() throws IOException, InterruptedException {
+    private void lower() throws IOException, InterruptedException, BrokenPromiseException {
         limit(LOWERED);
         promises.check("connections of greedy that go on being served", LIMIT, greedy.requestOnAll());
         attempt(greedy, LOWERED, 0);
@@ -65,13 +70,13 @@ final class DemoScript {
         attempt(greedy, LOWERED, 1);
     }
 
-    private void raise() throws IOException, InterruptedException {
+    private void raise() throws IOException, InterruptedException, BrokenPromiseException {
         limit(RAISED);
         attempt(greedy, RAISED, RAISED - LOWERED);
         promises.check("connections of greedy that are being served", RAISED, greedy.requestOnAll());
     }
 
-    private void leave() throws IOException, InterruptedException {
+    private void leave() throws IOException, InterruptedException, BrokenPromiseException {
         close(greedy, RAISED, 0);
         close(modest, MODEST, 0);
         LimiterSnapshot last = limiter.snapshot();
@@ -86,7 +91,8 @@ final class DemoScript {
         Thread.sleep(STEP_PAUSE_MILLIS);
     }
 
-    private void attempt(DemoClient client, int attempts, int admitted) throws IOException, InterruptedException {
+    private void attempt(DemoClient client, int attempts, int admitted)
+            throws IOException, InterruptedException, BrokenPromiseException {
         screen.say(client + " tries to open " + attempts + " connections.");
         Tally.Count before = tally.of(client.address());
         Tally.Count seen = client.open(attempts, ATTEMPT_PAUSE_MILLIS);
@@ -97,7 +103,8 @@ final class DemoScript {
         step();
     }
 
-    private void close(DemoClient client, int connections, int left) throws IOException, InterruptedException {
+    private void close(DemoClient client, int connections, int left)
+            throws IOException, InterruptedException, BrokenPromiseException {
         screen.say(client + " closes " + connections + " connections.");
         client.close(connections);
         // The server learns of it a moment later.

@@ -1,6 +1,7 @@
 package io.github.connlimit.examples;
 
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import picocli.CommandLine;
@@ -49,7 +50,8 @@ public final class Main implements Callable<Integer> {
     }
 
     private static int reportFailure(Exception error, CommandLine command, CommandLine.ParseResult parsed) {
-        command.getErr().println(error.getMessage() == null ? error.toString() : error.getMessage());
+        Throwable cause = error instanceof ExecutionException ? error.getCause() : error;
+        command.getErr().println(cause.getMessage() == null ? cause.toString() : cause.getMessage());
         return CommandLine.ExitCode.SOFTWARE;
     }
 

@@ -5,29 +5,26 @@ final class Promises {
 
     private final Screen screen;
     private int kept;
-    private int broken;
 
     Promises(Screen screen) {
         this.screen = screen;
     }
 
-    /** Shows whether one promise was kept: what was seen has to equal what was promised. */
-    void check(String what, Object promised, Object seen) {
-        if (promised.equals(seen)) {
-            kept++;
-            screen.say("  ok    " + what + ": " + seen);
-        } else {
-            broken++;
-            screen.say("  FAIL  " + what + ": " + seen + ", but promised were " + promised);
+    /**
+     * Shows that a promise was kept: what was seen has to equal what was promised.
+     *
+     * @throws BrokenPromiseException if it does not
+     */
+    void check(String what, Object promised, Object seen) throws BrokenPromiseException {
+        if (!promised.equals(seen)) {
+            throw new BrokenPromiseException(what + ": " + seen + ", but promised were " + promised);
         }
+        kept++;
+        screen.say("  ok    " + what + ": " + seen);
     }
 
-    /** Whether there were promises, and none was broken. */
-    boolean allKept() {
-        return kept > 0 && broken == 0;
-    }
-
-    String summary() {
-        return kept + " promises kept, " + broken + " broken.";
+    /** How many promises were kept so far. */
+    int kept() {
+        return kept;
     }
 }
