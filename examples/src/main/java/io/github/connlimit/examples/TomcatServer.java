@@ -4,6 +4,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import jakarta.servlet.AsyncContext;
+import jakarta.servlet.DispatcherType;
 import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -147,22 +148,23 @@ final class TomcatServer implements ExampleServer {
                     request.getRequestURI(),
                     request.getQueryString(),
                     InetAddress.getByName(request.getRemoteAddr()));
-            if (answer.delayMillis() == 0) {
+            // The second time, the hold is over.
+            if (answer.delayMillis() == 0 || request.getDispatcherType() == DispatcherType.ASYNC) {
                 send(answer, response);
                 return;
             }
             AsyncContext async = request.startAsync();
             async.setTimeout(0);
             Executor later = CompletableFuture.delayedExecutor(answer.delayMillis(), TimeUnit.MILLISECONDS);
-            later.execute(() -> sendAndComplete(answer, response, async));
+            later.execute(() -> resume(async));
         }
 
-        private static void sendAndComplete(Answer answer, HttpServletResponse response, AsyncContext async) {
+        /** Comes back to {@link #service}, as a thread that is not Tomcat's must not touch a request that may end. */
+        private static void resume(AsyncContext async) {
             try {
-                send(answer, response);
-                async.complete();
-            } catch (IOException | IllegalStateException gone) {
-                // The client has left, be it with the whole answer or without. Tomcat has completed the request.
+                async.dispatch();
+            } catch (IllegalStateException gone) {
+                // The client has left, and Tomcat has noticed.
             }
         }
 
