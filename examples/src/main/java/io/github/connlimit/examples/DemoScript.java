@@ -18,7 +18,7 @@ final class DemoScript {
     private static final int MODEST = 4;
 
     private static final int ATTEMPT_PAUSE_MILLIS = 20;
-    private static final int STEP_PAUSE_MILLIS = 700;
+    private static final int STEP_PAUSE_MILLIS = 500;
     private static final long CLOSE_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private final ConnectionLimiter limiter;
