@@ -8,15 +8,15 @@ import static org.awaitility.Awaitility.await;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalBudget;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -34,8 +34,7 @@ class RespondTest {
     private static final int PLACES_PER_CLIENT = 4;
 
     private static final String GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    private static final byte[] H2_PREFACE_AND_SETTINGS =
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0".getBytes(StandardCharsets.US_ASCII);
+    private static final String H2_PREFACE_AND_SETTINGS = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
 
     private final CapturedLog log = new CapturedLog();
 
@@ -60,40 +59,32 @@ class RespondTest {
                 for (int i = 0; i < 50; i++) {
                     // One place is enough for clients that come one after the other.
                     awaitEndPoints(server, 2);
-                    try (Client refused = server.connect(GREEDY)) {
-                        refused.send(GET);
-                        assertThat(refused.readAll()).isEqualTo("""
-                                HTTP/1.1 429 Too Many Requests\r
-                                Retry-After: 1\r
-                                Content-Type: text/plain;charset=utf-8\r
-                                Content-Length: 32\r
-                                Connection: close\r
-                                \r
-                                client connection limit reached
-                                """);
-                    }
+                    assertThat(answer(server, GET)).isEqualTo("""
+                            HTTP/1.1 429 Too Many Requests\r
+                            Retry-After: 1\r
+                            Content-Type: text/plain;charset=utf-8\r
+                            Content-Length: 32\r
+                            Connection: close\r
+                            \r
+                            client connection limit reached
+                            """);
                 }
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
                 assertThat(other.get("/")).startsWith("HTTP/1.1 200 ");
             }
-            assertThat(server.limiter.snapshot().refused()).isEqualTo(50);
+            assertThat(server.limiter.snapshot().refused()).isGreaterThanOrEqualTo(50);
             server.awaitZero();
         }
     }
 
     @Test
     void answersAClientThatHasSentALargeBody() throws Exception {
-        byte[] body = new byte[300_000];
-        Arrays.fill(body, (byte) 'x');
+        String post = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + "x".repeat(300_000);
         try (TestServer server = new TestServer(responding(1)).limited()) {
             try (Client admitted = server.admitted(GREEDY)) {
                 for (int i = 0; i < 200; i++) {
                     awaitEndPoints(server, 1);
-                    try (Client refused = server.connect(GREEDY)) {
-                        refused.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n");
-                        refused.send(body);
-                        assertThat(refused.readAll()).as("post " + i).startsWith("HTTP/1.1 429 ");
-                    }
+                    assertThat(answer(server, post)).as("post " + i).startsWith("HTTP/1.1 429 ");
                 }
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
             }
@@ -113,9 +104,8 @@ class RespondTest {
         });
         try (server) {
             server.limited();
-            try (Client admitted = server.admitted(GREEDY);
-                    Client refused = server.connect(GREEDY)) {
-                assertThat(refused.readAll()).startsWith("HTTP/1.1 429 ");
+            try (Client admitted = server.admitted(GREEDY)) {
+                assertThat(answer(server, "")).startsWith("HTTP/1.1 429 ");
                 assertThat(server.limiter.snapshot().openConnections()).isEqualTo(1);
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
             }
@@ -128,7 +118,7 @@ class RespondTest {
         try (TestServer server = new TestServer(responding(1)).limited()) {
             try (Client admitted = server.admitted(GREEDY);
                     Client refused = server.connect(GREEDY)) {
-                assertThat(refused.readAll()).startsWith("HTTP/1.1 429 ");
+                assertThat(refused.ending()).isEqualTo("byte " + (int) 'H');
                 awaitEndPoints(server, 1);
                 awaitBroken(refused);
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
@@ -275,9 +265,8 @@ class RespondTest {
             server.connector.addBean(new ConnectionLimitListener(server.limiter));
             server.connector.setConnectionFactories(List.of(new HttpConnectionFactory()));
             server.started();
-            try (Client admitted = server.admitted(GREEDY);
-                    Client refused = server.connect(GREEDY)) {
-                assertThat(refused.readAll()).startsWith("HTTP/1.1 429 ");
+            try (Client admitted = server.admitted(GREEDY)) {
+                assertThat(answer(server, "")).startsWith("HTTP/1.1 429 ");
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
             }
         }
@@ -294,9 +283,8 @@ class RespondTest {
                 assertThat(server.connector.getConnectionFactory(HttpConnectionFactory.class))
                         .isNotNull();
                 assertThat(server.connector.dump()).containsOnlyOnce("RefusalConnectionFactory{");
-                try (Client admitted = server.admitted(GREEDY);
-                        Client refused = server.connect(GREEDY)) {
-                    assertThat(refused.readAll()).startsWith("HTTP/1.1 429 ");
+                try (Client admitted = server.admitted(GREEDY)) {
+                    assertThat(answer(server, "")).startsWith("HTTP/1.1 429 ");
                     assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
                 }
                 server.awaitZero();
@@ -363,13 +351,11 @@ class RespondTest {
                         new HttpConnectionFactory(configuration),
                         new HTTP2CServerConnectionFactory(configuration)))) {
             server.limited();
-            try (Client admitted = server.connect(GREEDY);
-                    Client refused = server.connect(GREEDY)) {
+            try (Client admitted = server.connect(GREEDY)) {
                 admitted.send(H2_PREFACE_AND_SETTINGS);
                 byte[] frameHead = admitted.socket().getInputStream().readNBytes(9);
                 assertThat(frameHead[3]).as("type SETTINGS").isEqualTo((byte) 4);
-                refused.send(H2_PREFACE_AND_SETTINGS);
-                assertThat(refused.readAll()).startsWith("HTTP/1.1 429 ");
+                assertThat(answer(server, H2_PREFACE_AND_SETTINGS)).startsWith("HTTP/1.1 429 ");
             }
             server.awaitZero();
         }
@@ -389,6 +375,22 @@ class RespondTest {
                 assertThat(admitted.socket().getInputStream().readNBytes(9)[3]).isEqualTo((byte) 4);
             }
             server.awaitZero();
+        }
+    }
+
+    /** What a refused client is answered that sends this. */
+    private static String answer(TestServer server, String request) throws Exception {
+        while (true) {
+            long start = System.nanoTime();
+            try (Client refused = server.connect(GREEDY)) {
+                refused.send(request);
+                return refused.readAll();
+            } catch (IOException reset) {
+                // Rightly so only if this machine was so slow that the time was up.
+                if (System.nanoTime() - start < TimeUnit.MILLISECONDS.toNanos(RefusalBudget.MAX_LINGER_MILLIS)) {
+                    throw reset;
+                }
+            }
         }
     }
 
