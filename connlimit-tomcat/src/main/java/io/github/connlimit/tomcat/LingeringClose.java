@@ -24,6 +24,8 @@ abstract class LingeringClose<U extends NetworkChannel> {
     static final int BUFFER_BYTES = 16 * 1024;
 
     private final Transport<U> transport;
+
+    /** For {@link #stop}. */
     private final Set<Farewell> open = ConcurrentHashMap.newKeySet();
 
     /** Whether the endpoint has stopped: nothing lingers then. */
@@ -35,10 +37,6 @@ abstract class LingeringClose<U extends NetworkChannel> {
 
     Transport<U> transport() {
         return transport;
-    }
-
-    Set<Farewell> open() {
-        return open;
     }
 
     void start() {

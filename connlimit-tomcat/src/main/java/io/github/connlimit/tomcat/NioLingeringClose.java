@@ -3,6 +3,9 @@ package io.github.connlimit.tomcat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.util.Iterator;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -10,6 +13,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 final class NioLingeringClose extends LingeringClose<SocketChannel> implements Runnable {
 
     private static final int INTERVAL_MILLIS = 10;
+
+    /** What the task looks after: from when the answer has been begun, so that no two threads use one channel. */
+    private final Queue<Farewell> begun = new ConcurrentLinkedQueue<>();
 
     private final AtomicBoolean scheduled = new AtomicBoolean();
 
@@ -21,6 +27,7 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> implements R
     void begin(Farewell farewell) throws IOException {
         farewell.channel.configureBlocking(false);
         send(farewell);
+        begun.add(farewell);
         if (scheduled.compareAndSet(false, true)) {
             schedule();
         }
@@ -29,28 +36,39 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> implements R
     private void schedule() {
         try {
             transport().executor().schedule(this, INTERVAL_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (RuntimeException shutDown) {
-            // The server is going down: nobody will look after them.
+        } catch (Throwable error) {
+            // The server is going down, or memory has run out: nobody would look after them.
             scheduled.set(false);
-            open().forEach(Farewell::end);
+            begun.forEach(Farewell::end);
+            begun.clear();
         }
     }
 
     @Override
     public void run() {
+        try {
+            attendAll();
+        } finally {
+            scheduled.set(false);
+            if (!begun.isEmpty() && scheduled.compareAndSet(false, true)) {
+                schedule();
+            }
+        }
+    }
+
+    private void attendAll() {
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
-        for (Farewell farewell : open()) {
+        for (Iterator<Farewell> all = begun.iterator(); all.hasNext(); ) {
+            Farewell farewell = all.next();
             try {
                 if (!attend(farewell, buffer)) {
                     farewell.end();
+                    all.remove();
                 }
             } catch (Throwable error) {
                 farewell.fail(error);
+                all.remove();
             }
-        }
-        scheduled.set(false);
-        if (!open().isEmpty() && scheduled.compareAndSet(false, true)) {
-            schedule();
         }
     }
 

@@ -47,7 +47,7 @@ final class TestServer implements AutoCloseable {
     TestServer() {
         Path base;
         try {
-            base = Files.createTempDirectory(Path.of("target"), "tomcat");
+            base = Files.createTempDirectory(Path.of("target"), "tomcat-base");
         } catch (IOException cannot) {
             throw new UncheckedIOException(cannot);
         }
