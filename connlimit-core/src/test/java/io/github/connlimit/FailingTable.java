@@ -23,7 +23,7 @@ final class FailingTable<K, V> extends ConcurrentHashMap<K, V> {
     volatile When iterating = When.NEVER;
 
     /** Run before each removal, if not null. */
-    volatile Runnable beforeRemoving;
+    transient volatile Runnable beforeRemoving;
 
     private static void fail(When when, When now) {
         if (when == now) {
