@@ -3,13 +3,19 @@ package io.github.connlimit;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 /**
- * A client with its count: the key and the value of its entry in the limiter's table, one object to save memory. Equal
- * by address and prefix length, whatever the count.
+ * A client with its counts: the key and the value of its entry in the limiter's table, one object to save memory. Equal
+ * by address and prefix length, whatever the counts.
  */
 final class Client implements Comparable<Client> {
 
     private static final AtomicIntegerFieldUpdater<Client> OPEN =
             AtomicIntegerFieldUpdater.newUpdater(Client.class, "open");
+
+    private static final AtomicIntegerFieldUpdater<Client> PENDING =
+            AtomicIntegerFieldUpdater.newUpdater(Client.class, "pending");
+
+    private static final AtomicIntegerFieldUpdater<Client> STREAMS =
+            AtomicIntegerFieldUpdater.newUpdater(Client.class, "streams");
 
     private final long high;
     private final long low;
@@ -22,6 +28,12 @@ final class Client implements Comparable<Client> {
      */
     private volatile int open;
 
+    /** How many of the open ones have proved nothing yet. Raised as {@link #open} is, lowered at any time. */
+    private volatile int pending;
+
+    /** How many of the open ones are streams. Raised and lowered at any time. */
+    private volatile int streams;
+
     Client(IpAddress address, int prefix) {
         this.high = address.high() & IpAddress.highMask(prefix);
         this.low = address.low() & IpAddress.lowMask(prefix);
@@ -32,9 +44,50 @@ final class Client implements Comparable<Client> {
         return open;
     }
 
+    int pending() {
+        return pending;
+    }
+
+    int streams() {
+        return streams;
+    }
+
     /** Counts the first connection; to be called before anybody else knows this object. */
-    void open(int connections) {
-        open = connections;
+    void countFirst() {
+        open = 1;
+    }
+
+    /** Counts an open connection as pending too; to be called inside an atomic operation of the table only. */
+    void countPending() {
+        PENDING.incrementAndGet(this);
+    }
+
+    /** Counts an open connection as pending no longer. */
+    void uncountPending() {
+        PENDING.decrementAndGet(this);
+    }
+
+    /**
+     * Counts an open connection as a stream too.
+     *
+     * @param limit how many streams the client may have; 0 means any number
+     * @return whether it was counted
+     */
+    boolean tryCountStream(int limit) {
+        while (true) {
+            int now = streams;
+            if (limit != 0 && now >= limit) {
+                return false;
+            }
+            if (STREAMS.compareAndSet(this, now, now + 1)) {
+                return true;
+            }
+        }
+    }
+
+    /** Counts an open connection as a stream no longer. */
+    void uncountStream() {
+        STREAMS.decrementAndGet(this);
     }
 
     /**

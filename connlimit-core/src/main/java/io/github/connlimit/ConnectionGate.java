@@ -1,10 +1,12 @@
 package io.github.connlimit;
 
 import java.net.InetAddress;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
 /**
@@ -16,8 +18,15 @@ import java.util.function.Predicate;
  */
 public final class ConnectionGate<C> {
 
+    private static final long MAX_SWEEP_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long RELEASE_CLOSED_NANOS = TimeUnit.SECONDS.toNanos(10);
+
     private final ConnectionLimiter limiter;
+    private final Deadlines<C> deadlines = new Deadlines<>();
     private final ConcurrentHashMap<C, ConnectionPermit> permits;
+
+    /** Guarded by this. */
+    private long releasedClosedNanos;
 
     /**
      * Makes a gate without connections.
@@ -31,6 +40,7 @@ public final class ConnectionGate<C> {
     ConnectionGate(ConnectionLimiter limiter, ConcurrentHashMap<C, ConnectionPermit> permits) {
         this.limiter = Objects.requireNonNull(limiter, "limiter");
         this.permits = permits;
+        this.releasedClosedNanos = limiter.nanoTime();
     }
 
     /** The limiter that counts for this gate. */
@@ -40,21 +50,43 @@ public final class ConnectionGate<C> {
 
     /**
      * Counts a connection, unless its client has as many as it may have, or this gate has counted it already. If
-     * counting fails, the error is logged, and {@link ConnectionLimits#onError()} decides.
+     * counting fails, the error is logged, and {@link ConnectionLimits#onError()} decides. The connection is established
+     * from the beginning: it is not pending and has no deadline.
      *
      * @param channel the connection
      * @param peer its remote address, or {@code null} if it could not be told, which is an error
      * @return whether the connection may go on; if not, the caller has to end it, and need not release it
      */
     public boolean admit(C channel, InetAddress peer) {
+        return admitOrDecide(channel, peer, null);
+    }
+
+    /**
+     * Counts a connection as {@link #admit(Object, InetAddress)} does, but as pending and with a deadline for its first
+     * phase; {@link #sweep} has to be called from time to time.
+     *
+     * @param channel the connection
+     * @param peer its remote address, or {@code null} if it could not be told, which is an error
+     * @param phase what it has to do first: {@link ConnectionPhase#HANDSHAKE} if TLS or a PROXY protocol header is to
+     *     come, else {@link ConnectionPhase#FIRST_BYTE}
+     * @return whether the connection may go on; if not, the caller has to end it, and need not release it
+     */
+    public boolean admit(C channel, InetAddress peer, ConnectionPhase phase) {
+        return admitOrDecide(channel, peer, Objects.requireNonNull(phase, "phase"));
+    }
+
+    private boolean admitOrDecide(C channel, InetAddress peer, ConnectionPhase phase) {
         ConnectionPermit permit = null;
         try {
             if (permits.containsKey(channel)) {
                 return true;
             }
-            permit = limiter.tryAcquire(peer).orElse(null);
+            permit = limiter.tryAcquire(peer, phase != null).orElse(null);
             if (permit == null) {
                 return false;
+            }
+            if (phase != null) {
+                setDeadline(permit, channel, phase);
             }
             if (permits.putIfAbsent(channel, permit) != null) {
                 // Counted by another thread in between: a second permit would never be given back.
@@ -71,6 +103,79 @@ public final class ConnectionGate<C> {
         }
     }
 
+    private void setDeadline(ConnectionPermit permit, C channel, ConnectionPhase phase) {
+        Duration timeout = limiter.limits().handshakeTimeout();
+        permit.deadline(timeout.isZero() ? null : deadlines.add(channel, phase, timeout.toNanos(), limiter.nanoTime()));
+    }
+
+    /**
+     * Counts an admitted connection for another client than its peer, once a PROXY protocol header has told which. Does
+     * so only if its peer is exempt by a rule; a header from any other peer changes nothing.
+     *
+     * @param channel the connection
+     * @param peer its remote address
+     * @param address the address in the header
+     * @return whether the connection may go on; if not, the caller has to end it, and it counts for its peer until it is
+     *     released
+     */
+    public boolean reassign(C channel, InetAddress peer, InetAddress address) {
+        ConnectionPermit fresh = null;
+        try {
+            ConnectionPermit present = permits.get(channel);
+            if (present == null || !limiter.limits().isExempt(peer)) {
+                return true;
+            }
+            fresh = limiter.tryAcquire(address, present.isPending()).orElse(null);
+            if (fresh == null) {
+                return false;
+            }
+            fresh.deadline(present.takeDeadline());
+            if (permits.replace(channel, present, fresh)) {
+                present.close();
+            } else {
+                // Released in the meantime.
+                fresh.close();
+            }
+            return true;
+        } catch (Throwable error) {
+            if (fresh != null) {
+                fresh.close();
+            }
+            report("counting a connection failed, onError decides", error);
+            return limiter.limits().onError() == ErrorPolicy.ADMIT;
+        }
+    }
+
+    /** Says that a connection has completed its handshake: it is pending no longer, and its first byte has a deadline. */
+    public void handshakeCompleted(C channel) {
+        try {
+            ConnectionPermit permit = permits.get(channel);
+            if (permit != null) {
+                permit.endPending();
+                setDeadline(permit, channel, ConnectionPhase.FIRST_BYTE);
+            }
+        } catch (Throwable error) {
+            report("noting the end of a handshake failed", error);
+        }
+    }
+
+    /** Says that the first byte of a request has come: the connection is not pending, and no deadline ends it. */
+    public void established(C channel) {
+        try {
+            ConnectionPermit permit = permits.get(channel);
+            if (permit != null) {
+                permit.established();
+            }
+        } catch (Throwable error) {
+            report("noting that a connection is established failed", error);
+        }
+    }
+
+    /** The permit of a connection, if it is admitted and not yet released. */
+    public Optional<ConnectionPermit> permit(C channel) {
+        return Optional.ofNullable(permits.get(channel));
+    }
+
     /**
      * Gives back the permit of a connection that has ended. Does nothing for one that has none (any more).
      *
@@ -78,8 +183,14 @@ public final class ConnectionGate<C> {
      */
     public boolean release(C channel) {
         try {
-            ConnectionPermit permit = permits.get(channel);
-            return permit != null && release(channel, permit);
+            ConnectionPermit permit;
+            while ((permit = permits.get(channel)) != null) {
+                // Fails if the connection was reassigned in between.
+                if (release(channel, permit)) {
+                    return true;
+                }
+            }
+            return false;
         } catch (Throwable error) {
             report("giving back a permit failed", error);
             return false;
@@ -100,9 +211,71 @@ public final class ConnectionGate<C> {
         return true;
     }
 
+    /** What an adapter knows of its connections, for {@link #sweep}. */
+    public interface Channels<C> {
+
+        /** Whether the connection is still open; without blocking. */
+        boolean isOpen(C channel);
+
+        /**
+         * Closes a connection that has not done in time what it had to do, unless it has done so in fact; without
+         * blocking, safely with regard to the threads that use it.
+         *
+         * @return false if the connection has done it and is not to be closed
+         */
+        boolean closeExpired(C channel, ConnectionPhase phase);
+    }
+
     /**
-     * Gives back the permits of connections that are open no longer but were never released, for an adapter to call
-     * now and then: no server reports every end.
+     * Does all that is due: closes connections whose deadline has passed, gives back the permits of connections that are
+     * open no longer but were never released (no server reports every end), and logs what has gathered. For an adapter
+     * to call again and again while its server runs.
+     *
+     * @return after how many milliseconds to call it again, 10 to 1000
+     */
+    public synchronized long sweep(Channels<? super C> channels) {
+        try {
+            long now = limiter.nanoTime();
+            Deadlines.Entry<C> expired;
+            while ((expired = deadlines.pollExpired(now)) != null) {
+                expire(expired, channels);
+            }
+            if (now - releasedClosedNanos >= RELEASE_CLOSED_NANOS) {
+                releasedClosedNanos = now;
+                releaseAllBut(channels::isOpen);
+            }
+            limiter.summaries().flush(now);
+            // A deadline set while this waits is as long as the time-out at least.
+            long timeout = limiter.limits().handshakeTimeout().toNanos();
+            long most = timeout == 0 ? MAX_SWEEP_NANOS : Math.min(timeout, MAX_SWEEP_NANOS);
+            return Math.max(10, TimeUnit.NANOSECONDS.toMillis(deadlines.nanosToNext(now, most)) + 1);
+        } catch (Throwable error) {
+            report("a sweep failed", error);
+            return TimeUnit.NANOSECONDS.toMillis(MAX_SWEEP_NANOS);
+        }
+    }
+
+    private void expire(Deadlines.Entry<C> expired, Channels<? super C> channels) {
+        try {
+            C channel = expired.channel();
+            ConnectionPermit permit = channel == null ? null : permits.get(channel);
+            if (permit == null || permit.deadline() != expired) {
+                return;
+            }
+            boolean dryRun = limiter.limits().dryRun();
+            if (!dryRun && !channels.closeExpired(channel, expired.phase())) {
+                permit.established();
+                return;
+            }
+            limiter.timedOut(permit, expired.phase(), Duration.ofNanos(expired.timeoutNanos()), dryRun);
+            expired.met();
+        } catch (Throwable error) {
+            report("closing a connection at its deadline failed", error);
+        }
+    }
+
+    /**
+     * Gives back the permits of connections that are open no longer but were never released.
      *
      * @param open tells whether a connection is still open, without blocking
      * @return how many permits were given back
@@ -148,12 +321,13 @@ public final class ConnectionGate<C> {
      * {@link Refusal#RESPOND}.
      *
      * @param peer its remote address
+     * @param afterHandshake whether answering it costs a TLS handshake
      * @return the place, to be closed when the connection is closed; empty if too many connections are being told
      *     already, and this one is to be reset
      */
-    public Optional<RefusalBudget.Place> tryRespond(InetAddress peer) {
+    public Optional<RefusalBudget.Place> tryRespond(InetAddress peer, boolean afterHandshake) {
         try {
-            return limiter.refusalBudget().tryTake(limiter.limits().clientOf(peer));
+            return limiter.refusalBudget().tryTake(peer, afterHandshake);
         } catch (Throwable error) {
             report("taking a place for a refused connection failed", error);
             return Optional.empty();

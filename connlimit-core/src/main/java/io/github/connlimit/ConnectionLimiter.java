@@ -1,17 +1,19 @@
 package io.github.connlimit;
 
 import java.net.InetAddress;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
@@ -30,12 +32,10 @@ public final class ConnectionLimiter {
     private final List<LimiterListener> listeners;
     private final System.Logger logger;
     private final ErrorLog errors;
-    private final RefusalBudget refusalBudget = new RefusalBudget();
-
-    // Not LongAdder: it allocates when threads contend, and an increment that fails would be a figure wrong for ever.
-    private final AtomicLong admitted = new AtomicLong();
-    private final AtomicLong closed = new AtomicLong();
-    private final AtomicLong refused = new AtomicLong();
+    private final LongSupplier nanoTime;
+    private final Figures figures = new Figures();
+    private final SummaryLog summaries;
+    private final RefusalBudget refusalBudget;
 
     /**
      * Makes a limiter that has counted nothing yet.
@@ -56,7 +56,10 @@ public final class ConnectionLimiter {
         this.limits = new AtomicReference<>(Objects.requireNonNull(limits, "limits"));
         this.clients = clients;
         this.logger = logger;
+        this.nanoTime = nanoTime;
         this.errors = new ErrorLog(logger, nanoTime);
+        this.summaries = new SummaryLog(logger, nanoTime, figures);
+        this.refusalBudget = new RefusalBudget(this.limits::get, figures, nanoTime);
         this.listeners = List.of(listeners);
     }
 
@@ -67,17 +70,26 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the connection is closed; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquire(InetAddress address) {
+        return tryAcquire(address, false);
+    }
+
+    /** @param pending whether the connection has to prove itself: it counts as pending until it has */
+    Optional<ConnectionPermit> tryAcquire(InetAddress address, boolean pending) {
         IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
         Attempt attempt;
         do {
-            attempt = new Attempt(ip);
+            attempt = new Attempt(ip, pending);
             attempt.run();
         } while (attempt.outdated);
-        (attempt.counted ? admitted : refused).incrementAndGet();
-        if (!listeners.isEmpty()) {
-            tell(address, attempt);
+        if (attempt.over != null) {
+            refused(attempt.client, attempt.open, attempt.over, attempt.counted);
         }
-        return attempt.counted ? attempt.permit : Optional.empty();
+        if (!attempt.counted) {
+            return Optional.empty();
+        }
+        figures.admitted.incrementAndGet();
+        admitted(attempt.client, attempt.open);
+        return attempt.permit;
     }
 
     /**
@@ -99,9 +111,10 @@ public final class ConnectionLimiter {
 
         private final ConnectionLimits read = limits.get();
         private final Client newcomer;
-        private final int limit;
-        private final ConnectionPermit unbound = new ConnectionPermit(ConnectionLimiter.this);
-        private final Optional<ConnectionPermit> permit = Optional.of(unbound);
+        private final RuleTable.Range range;
+        private final boolean pending;
+        private final ConnectionPermit unbound;
+        private final Optional<ConnectionPermit> permit;
 
         /** Whose connection it is. */
         private Client client;
@@ -109,14 +122,19 @@ public final class ConnectionLimiter {
         /** How many connections the client has, this one included if it was counted. */
         private int open;
 
+        /** Which limit it would exceed, or {@code null}. */
+        private RefusalReason over;
+
         private boolean counted;
         private boolean outdated;
 
-        Attempt(IpAddress ip) {
-            RuleTable.Range range = read.table().find(ip);
-            limit = range.limit();
+        Attempt(IpAddress ip, boolean pending) {
+            this.pending = pending;
+            range = read.table().find(ip);
             newcomer = new Client(ip, range.prefix());
-            newcomer.open(1);
+            newcomer.countFirst();
+            unbound = new ConnectionPermit(ConnectionLimiter.this, pending);
+            permit = Optional.of(unbound);
         }
 
         void run() {
@@ -125,6 +143,9 @@ public final class ConnectionLimiter {
             } catch (Throwable error) {
                 // The table may count and then run out of memory in its own upkeep. Nobody has the permit yet.
                 if (counted) {
+                    if (pending) {
+                        client.uncountPending();
+                    }
                     countDown(client);
                 }
                 throw error;
@@ -140,26 +161,53 @@ public final class ConnectionLimiter {
                 return present;
             }
             open = present == null ? 0 : present.open();
-            if (open >= (limit == 0 ? Integer.MAX_VALUE : limit)) {
+            over = over(present);
+            if (over != null && !read.dryRun()) {
                 client = present;
                 return present;
             }
             // Until here the client can only have lost connections, perhaps its last one.
             open = present == null ? 0 : present.countUp();
             client = open == 0 ? newcomer : present;
+            if (pending) {
+                client.countPending();
+            }
             counted = true;
             open = Math.max(open, 1);
             unbound.bind(client);
             return client;
         }
+
+        private RefusalReason over(Client present) {
+            if (reached(open, range.limit())) {
+                return RefusalReason.CONNECTIONS;
+            }
+            boolean proves = pending && present != null && !range.exempt();
+            return proves && reached(present.pending(), read.maxPendingPerClient()) ? RefusalReason.PENDING : null;
+        }
+
+        private static boolean reached(int count, int limit) {
+            return count >= (limit == 0 ? Integer.MAX_VALUE : limit);
+        }
+    }
+
+    /** @return whether the stream was counted */
+    boolean tryCountStream(Client client) {
+        ConnectionLimits now = limits();
+        int limit = now.table().limit(client);
+        // Without a reserve or a limit there is nothing to keep streams from.
+        boolean any = limit == 0 || now.reservedConnections() == 0;
+        if (client.tryCountStream(any ? 0 : limit - now.reservedConnections())) {
+            return true;
+        }
+        refused(client, client.open(), RefusalReason.STREAMS, now.dryRun());
+        return now.dryRun() && client.tryCountStream(0);
     }
 
     void release(Client client) {
         int open = countDown(client);
-        closed.incrementAndGet();
-        if (!listeners.isEmpty()) {
-            tellClosed(client, open);
-        }
+        figures.closed.incrementAndGet();
+        tell(client, open, LimiterListener::closed);
     }
 
     private int countDown(Client client) {
@@ -176,23 +224,46 @@ public final class ConnectionLimiter {
         return open;
     }
 
-    private void tell(InetAddress address, Attempt attempt) {
+    private void admitted(Client client, int open) {
+        tell(client, open, (listener, usage) -> listener.admitted(usage));
+    }
+
+    private void refused(Client client, int open, RefusalReason reason, boolean dryRun) {
+        figures.count(Figures.Event.refused(reason, dryRun));
+        summarise(client, (dryRun ? "dry run, would refuse: " : "refused: "), reason::toString);
+        tell(client, open, (listener, usage) -> listener.refused(usage, reason, dryRun));
+    }
+
+    void timedOut(ConnectionPermit permit, ConnectionPhase phase, Duration timeout, boolean dryRun) {
+        Client client = permit.client();
+        figures.count(Figures.Event.timedOut(dryRun));
+        summarise(
+                client,
+                dryRun ? "dry run, would time out: " : "timed out: ",
+                () -> phase + " within " + timeout.toMillis() + " ms");
+        tell(client, client.open(), (listener, usage) -> listener.timedOut(usage, phase, timeout, dryRun));
+    }
+
+    private void summarise(Client client, String what, Supplier<String> why) {
         try {
-            ClientUsage usage = new ClientUsage(attempt.client.cidr(), attempt.open, attempt.limit);
-            if (attempt.counted) {
-                tell(listener -> listener.admitted(address, usage));
-            } else {
-                tell(listener -> listener.refused(address, usage));
-            }
+            summaries.add(client, () -> {
+                ClientUsage usage = usage(client, client.open());
+                return what + usage.client() + " (" + why.get() + "; " + usage.openConnections() + " open, "
+                        + usage.pendingConnections() + " pending, " + usage.streams() + " streams; limit "
+                        + usage.limit() + ")";
+            });
         } catch (Throwable error) {
-            errors.report("telling the listeners failed", error);
+            errors.report("logging failed", error);
         }
     }
 
-    private void tellClosed(Client client, int open) {
+    private void tell(Client client, int open, BiConsumer<LimiterListener, ClientUsage> event) {
+        if (listeners.isEmpty()) {
+            return;
+        }
         try {
             ClientUsage usage = usage(client, open);
-            tell(listener -> listener.closed(usage));
+            tell(listener -> event.accept(listener, usage));
         } catch (Throwable error) {
             errors.report("telling the listeners failed", error);
         }
@@ -264,11 +335,7 @@ public final class ConnectionLimiter {
      *     client, without holding up anything
      */
     public LimiterSnapshot snapshot(int topClients) {
-        // Closed before admitted, so that the difference is never negative.
-        long closedSoFar = closed.get();
-        long admittedSoFar = admitted.get();
-        return new LimiterSnapshot(
-                admittedSoFar - closedSoFar, clients.mappingCount(), admittedSoFar, refused.get(), top(topClients));
+        return figures.snapshot(clients.mappingCount(), top(topClients));
     }
 
     /** The figures of now, with the ten clients that have most connections. */
@@ -299,7 +366,8 @@ public final class ConnectionLimiter {
     }
 
     private ClientUsage usage(Client client, int open) {
-        return new ClientUsage(client.cidr(), open, limits().table().limit(client));
+        return new ClientUsage(
+                client.cidr(), open, client.pending(), client.streams(), limits().table().limit(client));
     }
 
     /**
@@ -310,8 +378,16 @@ public final class ConnectionLimiter {
         return new LimiterMXBean(this);
     }
 
+    long nanoTime() {
+        return nanoTime.getAsLong();
+    }
+
     RefusalBudget refusalBudget() {
         return refusalBudget;
+    }
+
+    SummaryLog summaries() {
+        return summaries;
     }
 
     ErrorLog errors() {

@@ -17,8 +17,29 @@ public interface ConnectionLimiterMXBean {
     /** Connections admitted since the limiter was made. */
     long getAdmitted();
 
-    /** Connections refused since the limiter was made. */
+    /** See {@link LimiterSnapshot#refused()}. */
     long getRefused();
+
+    /** See {@link LimiterSnapshot#refusedPending()}. */
+    long getRefusedPending();
+
+    /** See {@link LimiterSnapshot#refusedStreams()}. */
+    long getRefusedStreams();
+
+    /** See {@link LimiterSnapshot#timedOut()}. */
+    long getTimedOut();
+
+    /** See {@link LimiterSnapshot#dryRunRefused()}. */
+    long getDryRunRefused();
+
+    /** See {@link LimiterSnapshot#dryRunTimedOut()}. */
+    long getDryRunTimedOut();
+
+    /** See {@link LimiterSnapshot#responded()}. */
+    long getResponded();
+
+    /** See {@link LimiterSnapshot#reset()}. */
+    long getReset();
 
     /** See {@link ConnectionLimits#maxPerClient()}. */
     int getMaxPerClient();
@@ -56,6 +77,48 @@ public interface ConnectionLimiterMXBean {
     /** See {@link ConnectionLimits.Builder#onError}. */
     void setOnError(String policy);
 
+    /** See {@link ConnectionLimits#maxPendingPerClient()}. */
+    int getMaxPendingPerClient();
+
+    /** See {@link ConnectionLimits.Builder#maxPendingPerClient}. */
+    void setMaxPendingPerClient(int connections);
+
+    /** See {@link ConnectionLimits#reservedConnections()}. */
+    int getReservedConnections();
+
+    /** See {@link ConnectionLimits.Builder#reservedConnections}. */
+    void setReservedConnections(int connections);
+
+    /** See {@link ConnectionLimits#handshakeTimeout()}; as text, such as {@code 5000ms}. */
+    String getHandshakeTimeout();
+
+    /** See {@link ConnectionLimits.Builder#handshakeTimeout}; as text, such as {@code 5s}. */
+    void setHandshakeTimeout(String timeout);
+
+    /** See {@link ConnectionLimits#dryRun()}. */
+    boolean isDryRun();
+
+    /** See {@link ConnectionLimits.Builder#dryRun}. */
+    void setDryRun(boolean only);
+
+    /** See {@link ConnectionLimits#respondRate()}. */
+    int getRespondRate();
+
+    /** See {@link ConnectionLimits.Builder#respondRate}. */
+    void setRespondRate(int perSecond);
+
+    /** See {@link ConnectionLimits#respondBurst()}. */
+    int getRespondBurst();
+
+    /** See {@link ConnectionLimits.Builder#respondBurst}. */
+    void setRespondBurst(int connections);
+
+    /** See {@link ConnectionLimits#respondMaxOpen()}. */
+    int getRespondMaxOpen();
+
+    /** See {@link ConnectionLimits.Builder#respondMaxOpen}. */
+    void setRespondMaxOpen(int connections);
+
     /**
      * The clients with most open connections, the largest first.
      *
@@ -71,6 +134,12 @@ public interface ConnectionLimiterMXBean {
 
         /** How many connections it has open. */
         int getOpenConnections();
+
+        /** How many of these have neither completed their handshake nor sent a first byte. */
+        int getPendingConnections();
+
+        /** How many of these are long-lived streams. */
+        int getStreams();
 
         /** How many it may have open; 0 means any number. */
         int getLimit();

@@ -1,12 +1,15 @@
 package io.github.connlimit;
 
 import java.net.InetAddress;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -27,6 +30,13 @@ public final class ConnectionLimits {
     private final int ipv6Prefix;
     private final Refusal refuse;
     private final ErrorPolicy onError;
+    private final int maxPendingPerClient;
+    private final int reservedConnections;
+    private final Duration handshakeTimeout;
+    private final boolean dryRun;
+    private final int respondRate;
+    private final int respondBurst;
+    private final int respondMaxOpen;
     private final RuleTable table;
 
     private ConnectionLimits(Builder builder) {
@@ -36,6 +46,13 @@ public final class ConnectionLimits {
         ipv6Prefix = builder.ipv6Prefix;
         refuse = builder.refuse;
         onError = builder.onError;
+        maxPendingPerClient = builder.maxPendingPerClient;
+        reservedConnections = builder.reservedConnections;
+        handshakeTimeout = builder.handshakeTimeout;
+        dryRun = builder.dryRun;
+        respondRate = builder.respondRate;
+        respondBurst = builder.respondBurst;
+        respondMaxOpen = builder.respondMaxOpen;
         table = new RuleTable(rules, maxPerClient, ipv4Prefix + IpAddress.IPV4_OFFSET, ipv6Prefix);
     }
 
@@ -58,6 +75,13 @@ public final class ConnectionLimits {
         builder.ipv6Prefix = ipv6Prefix;
         builder.refuse = refuse;
         builder.onError = onError;
+        builder.maxPendingPerClient = maxPendingPerClient;
+        builder.reservedConnections = reservedConnections;
+        builder.handshakeTimeout = handshakeTimeout;
+        builder.dryRun = dryRun;
+        builder.respondRate = respondRate;
+        builder.respondBurst = respondBurst;
+        builder.respondMaxOpen = respondMaxOpen;
         return builder;
     }
 
@@ -91,6 +115,46 @@ public final class ConnectionLimits {
         return onError;
     }
 
+    /** How many connections of a client may be pending; 0 means any number. */
+    public int maxPendingPerClient() {
+        return maxPendingPerClient;
+    }
+
+    /** How many of a client's connections cannot be long-lived streams. */
+    public int reservedConnections() {
+        return reservedConnections;
+    }
+
+    /** How long a connection may take for each phase before it is established; zero means for ever. */
+    public Duration handshakeTimeout() {
+        return handshakeTimeout;
+    }
+
+    /** Whether refusals and time-outs are only counted and reported, and not done. */
+    public boolean dryRun() {
+        return dryRun;
+    }
+
+    /** How many refused connections a second may take a TLS handshake to be answered. */
+    public int respondRate() {
+        return respondRate;
+    }
+
+    /** How many refused connections may take a TLS handshake at once after a quiet time. */
+    public int respondBurst() {
+        return respondBurst;
+    }
+
+    /** How many refused connections may be open at once to be answered. */
+    public int respondMaxOpen() {
+        return respondMaxOpen;
+    }
+
+    /** Whether a rule lets this address have any number of connections, whatever the limit of the others is. */
+    public boolean isExempt(InetAddress address) {
+        return table.find(IpAddress.of(address)).exempt();
+    }
+
     /** The limit that holds for this address, by the longest prefix of the rules; 0 means any number. */
     public int limitFor(InetAddress address) {
         return table.find(IpAddress.of(address)).limit();
@@ -119,6 +183,13 @@ public final class ConnectionLimits {
         settings.put("ipv6Prefix", Integer.toString(ipv6Prefix));
         settings.put("refuse", text(refuse));
         settings.put("onError", text(onError));
+        settings.put("maxPendingPerClient", Integer.toString(maxPendingPerClient));
+        settings.put("reservedConnections", Integer.toString(reservedConnections));
+        settings.put("handshakeTimeout", handshakeTimeout.toMillis() + "ms");
+        settings.put("dryRun", Boolean.toString(dryRun));
+        settings.put("respondRate", Integer.toString(respondRate));
+        settings.put("respondBurst", Integer.toString(respondBurst));
+        settings.put("respondMaxOpen", Integer.toString(respondMaxOpen));
         return Collections.unmodifiableMap(settings);
     }
 
@@ -155,12 +226,29 @@ public final class ConnectionLimits {
         /** What {@code Integer.parseInt} alone would read includes signs and the digits of all scripts. */
         private static final Pattern DIGITS = Pattern.compile("[0-9]+");
 
+        private static final int MOST_RESERVED = Integer.MAX_VALUE - 6;
+        private static final int MOST_RESPONSES = 1000;
+        private static final Duration MOST_TIMEOUT = Duration.ofDays(24);
+        private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m)?");
+        private static final String TIMEOUT_ALLOWED =
+                "a whole number with its unit, as in 500ms, 5s, 1m, from 0 to 24 days (0 = off)";
+
+        /** The least that a limit has to leave for streams besides the reserve. */
+        private static final int LEAST_FOR_STREAMS = 5;
+
         private int maxPerClient = 100;
         private Map<Cidr, Integer> rules = new LinkedHashMap<>();
         private int ipv4Prefix = 32;
         private int ipv6Prefix = 64;
         private Refusal refuse = Refusal.RESET;
         private ErrorPolicy onError = ErrorPolicy.REFUSE;
+        private int maxPendingPerClient;
+        private int reservedConnections;
+        private Duration handshakeTimeout = Duration.ofSeconds(5);
+        private boolean dryRun;
+        private int respondRate = 10;
+        private int respondBurst = 100;
+        private int respondMaxOpen = 100;
 
         private Builder() {}
 
@@ -264,6 +352,83 @@ public final class ConnectionLimits {
         }
 
         /**
+         * How many connections of one client may be pending at once: before the end of their TLS handshake or, without
+         * TLS, before their first byte. Does not hold for clients that a rule exempts.
+         *
+         * @param connections 0 or more, 0 means any number; default 0
+         */
+        public Builder maxPendingPerClient(int connections) {
+            maxPendingPerClient = checkLimit("maxPendingPerClient", connections);
+            return this;
+        }
+
+        /**
+         * How many of a client's connections cannot be long-lived streams (upgraded to another protocol, or asking for
+         * {@code text/event-stream}), so that its ordinary requests get through.
+         *
+         * @param connections 0 or more, 0 means that streams are like any other; every limit has to be greater than this
+         *     by more than 5; default 0
+         */
+        public Builder reservedConnections(int connections) {
+            reservedConnections = checkRange("reservedConnections", connections, MOST_RESERVED);
+            return this;
+        }
+
+        /**
+         * How long a connection may take for its TLS handshake (a PROXY protocol header included), and then again for
+         * the first byte of a request.
+         *
+         * @param timeout up to 24 days, in whole milliseconds; zero means for ever; default 5 s
+         */
+        public Builder handshakeTimeout(Duration timeout) {
+            if (timeout.isNegative() || timeout.compareTo(MOST_TIMEOUT) > 0) {
+                throw notAllowed("handshakeTimeout", timeout, TIMEOUT_ALLOWED);
+            }
+            handshakeTimeout = timeout.truncatedTo(ChronoUnit.MILLIS);
+            return this;
+        }
+
+        /**
+         * Whether refusals and time-outs are only counted and reported, and not done: everybody is admitted, and counted.
+         *
+         * @param only default false
+         */
+        public Builder dryRun(boolean only) {
+            dryRun = only;
+            return this;
+        }
+
+        /**
+         * How many refused connections a second may take a TLS handshake to be answered, over all clients.
+         *
+         * @param perSecond 0 to 1000; default 10
+         */
+        public Builder respondRate(int perSecond) {
+            respondRate = checkRange("respondRate", perSecond, MOST_RESPONSES);
+            return this;
+        }
+
+        /**
+         * How many refused connections may take a TLS handshake at once after a quiet time, over all clients.
+         *
+         * @param connections 0 to 1000, 0 means that none is answered on TLS; default 100
+         */
+        public Builder respondBurst(int connections) {
+            respondBurst = checkRange("respondBurst", connections, MOST_RESPONSES);
+            return this;
+        }
+
+        /**
+         * How many refused connections may be open at once to be answered, over all clients.
+         *
+         * @param connections 0 to 1000, 0 means that none is answered; default 100
+         */
+        public Builder respondMaxOpen(int connections) {
+            respondMaxOpen = checkRange("respondMaxOpen", connections, MOST_RESPONSES);
+            return this;
+        }
+
+        /**
          * Sets one setting by its name and its text, for configuration files.
          *
          * @param name a key of {@link ConnectionLimits#toSettings()}
@@ -287,6 +452,20 @@ public final class ConnectionLimits {
                     return refuse(parseEnum(name, text, Refusal.values()));
                 case "onError":
                     return onError(parseEnum(name, text, ErrorPolicy.values()));
+                case "maxPendingPerClient":
+                    return maxPendingPerClient(parseLimit(name, text));
+                case "reservedConnections":
+                    return reservedConnections(parseRange(name, text, MOST_RESERVED));
+                case "handshakeTimeout":
+                    return handshakeTimeout(parseDuration(name, text));
+                case "dryRun":
+                    return dryRun(parseBoolean(name, text));
+                case "respondRate":
+                    return respondRate(parseRange(name, text, MOST_RESPONSES));
+                case "respondBurst":
+                    return respondBurst(parseRange(name, text, MOST_RESPONSES));
+                case "respondMaxOpen":
+                    return respondMaxOpen(parseRange(name, text, MOST_RESPONSES));
                 default:
                     throw new IllegalArgumentException("\"" + name + "\" is no setting; allowed are "
                             + String.join(", ", defaults().toSettings().keySet()));
@@ -330,6 +509,30 @@ public final class ConnectionLimits {
             throw notAllowed(name, text, allowed);
         }
 
+        private static Duration parseDuration(String name, String text) {
+            Matcher matcher = DURATION.matcher(text);
+            if (!matcher.matches()) {
+                throw notAllowed(name, text, TIMEOUT_ALLOWED);
+            }
+            long number = Long.parseLong(matcher.group(1));
+            String unit = matcher.group(2);
+            if (unit == null && number != 0) {
+                throw notAllowed(name, text, TIMEOUT_ALLOWED);
+            }
+            return Duration.of(
+                    number,
+                    unit == null || unit.equals("ms")
+                            ? ChronoUnit.MILLIS
+                            : unit.equals("s") ? ChronoUnit.SECONDS : ChronoUnit.MINUTES);
+        }
+
+        private static boolean parseBoolean(String name, String text) {
+            if (!text.equalsIgnoreCase("true") && !text.equalsIgnoreCase("false")) {
+                throw notAllowed(name, text, "true, false");
+            }
+            return Boolean.parseBoolean(text);
+        }
+
         private static <E extends Enum<E>> E parseEnum(String name, String text, E[] values) {
             StringBuilder allowed = new StringBuilder();
             for (E value : values) {
@@ -341,12 +544,30 @@ public final class ConnectionLimits {
             throw notAllowed(name, text, allowed.toString());
         }
 
+        private void checkReserve(String what, int limit) {
+            if (limit != 0 && limit - LEAST_FOR_STREAMS <= reservedConnections) {
+                throw notAllowed(
+                        "reservedConnections",
+                        reservedConnections,
+                        "every limit has to be greater than it by more than " + LEAST_FOR_STREAMS + ", and " + what
+                                + " is " + limit);
+            }
+        }
+
         private static IllegalArgumentException notAllowed(String name, Object value, String allowed) {
             return new IllegalArgumentException(name + ": \"" + value + "\" is not allowed; " + allowed);
         }
 
-        /** The limits as set so far. */
+        /**
+         * The limits as set so far.
+         *
+         * @throws IllegalArgumentException if {@code reservedConnections} leaves too little of a limit
+         */
         public ConnectionLimits build() {
+            if (reservedConnections > 0) {
+                checkReserve("maxPerClient", maxPerClient);
+                rules.forEach((cidr, limit) -> checkReserve("the limit of " + cidr, limit));
+            }
             return new ConnectionLimits(this);
         }
     }

@@ -1,5 +1,7 @@
 package io.github.connlimit;
 
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 /**
@@ -8,31 +10,148 @@ import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
  */
 public final class ConnectionPermit implements AutoCloseable {
 
-    private static final AtomicIntegerFieldUpdater<ConnectionPermit> CLOSED =
-            AtomicIntegerFieldUpdater.newUpdater(ConnectionPermit.class, "closed");
+    private static final AtomicIntegerFieldUpdater<ConnectionPermit> STATE =
+            AtomicIntegerFieldUpdater.newUpdater(ConnectionPermit.class, "state");
+
+    /** Once set, set for ever, and nothing else is. */
+    private static final int CLOSED = 1;
+
+    /** Set from the beginning or never. */
+    private static final int PENDING = 2;
+
+    /** The streams on this connection, counted in the bits from here upwards: HTTP/2 may have several on one. */
+    private static final int ONE_STREAM = 4;
 
     private final ConnectionLimiter limiter;
 
     /** Set once, before the permit leaves the limiter. */
     private Client client;
 
-    /** 0, then 1 for ever. */
-    @SuppressWarnings("unused")
-    private volatile int closed;
+    private volatile Deadlines.Entry<?> deadline;
 
-    ConnectionPermit(ConnectionLimiter limiter) {
+    private volatile int state;
+
+    ConnectionPermit(ConnectionLimiter limiter, boolean pending) {
         this.limiter = limiter;
+        this.state = pending ? PENDING : 0;
     }
 
     void bind(Client counted) {
         client = counted;
     }
 
+    /**
+     * Says that this connection has proved itself: its handshake is complete and the first byte of a request has come. It
+     * is pending no longer, and no deadline ends it. Every call but the first does nothing, and so does one on a permit
+     * that never was pending.
+     */
+    public void established() {
+        deadline(null);
+        endPending();
+    }
+
+    boolean isPending() {
+        return (state & PENDING) != 0;
+    }
+
+    void endPending() {
+        int before = STATE.getAndUpdate(this, now -> now & ~PENDING);
+        if ((before & PENDING) != 0) {
+            client.uncountPending();
+        }
+    }
+
+    /** The deadline that this connection has to meet next, or {@code null}. */
+    Deadlines.Entry<?> deadline() {
+        return deadline;
+    }
+
+    /** Hands the deadline over to the permit that takes the place of this one. */
+    Deadlines.Entry<?> takeDeadline() {
+        Deadlines.Entry<?> taken = deadline;
+        deadline = null;
+        return taken;
+    }
+
+    Client client() {
+        return client;
+    }
+
+    /** Replaces the deadline; the one before is met. */
+    void deadline(Deadlines.Entry<?> next) {
+        Deadlines.Entry<?> before = deadline;
+        deadline = next;
+        if (before != null) {
+            before.met();
+        }
+        if (next != null && state == CLOSED) {
+            next.met();
+        }
+    }
+
+    /**
+     * Counts this connection as a long-lived stream, of which a client may have
+     * {@link ConnectionLimits#reservedConnections()} fewer than connections. A connection that carries several streams
+     * counts as one.
+     *
+     * @return to be closed when the stream has ended (closing the permit ends it too); empty if the client has as many
+     *     streams as it may have, or this permit is closed
+     */
+    public Optional<Stream> tryBeginStream() {
+        while (true) {
+            int now = state;
+            if (now == CLOSED) {
+                return Optional.empty();
+            }
+            boolean first = now < ONE_STREAM;
+            if (first && !limiter.tryCountStream(client)) {
+                return Optional.empty();
+            }
+            if (STATE.compareAndSet(this, now, now + ONE_STREAM)) {
+                return Optional.of(new Stream());
+            }
+            if (first) {
+                client.uncountStream();
+            }
+        }
+    }
+
+    private void endStream() {
+        int before = STATE.getAndUpdate(this, now -> now == CLOSED ? CLOSED : now - ONE_STREAM);
+        if (before != CLOSED && before - ONE_STREAM < ONE_STREAM) {
+            client.uncountStream();
+        }
+    }
+
     /** Gives the permit back; its client may have one more connection at once. Every call but the first does nothing. */
     @Override
     public void close() {
-        if (CLOSED.compareAndSet(this, 0, 1)) {
+        int before = STATE.getAndSet(this, CLOSED);
+        if (before != CLOSED) {
+            deadline(null);
+            if ((before & PENDING) != 0) {
+                client.uncountPending();
+            }
+            if (before >= ONE_STREAM) {
+                client.uncountStream();
+            }
             limiter.release(client);
+        }
+    }
+
+    /** A long-lived stream on a counted connection. This class is thread-safe. */
+    public final class Stream implements AutoCloseable {
+
+        private final AtomicBoolean ended = new AtomicBoolean();
+
+        private Stream() {}
+
+        /** Ends the stream; the connection stays counted. Every call but the first does nothing. */
+        @Override
+        public void close() {
+            if (ended.compareAndSet(false, true)) {
+                endStream();
+            }
         }
     }
 }

@@ -2,12 +2,14 @@ package io.github.connlimit;
 
 import java.io.IOException;
 import java.lang.ref.Cleaner;
+import java.lang.ref.WeakReference;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
 import java.net.SocketImpl;
 import java.net.SocketTimeoutException;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -21,9 +23,29 @@ import java.util.concurrent.TimeUnit;
  */
 public class LimitedServerSocket extends ServerSocket {
 
+    private static final ConnectionGate.Channels<Count> CHANNELS = new ConnectionGate.Channels<>() {
+
+        @Override
+        public boolean isOpen(Count count) {
+            return !count.closed;
+        }
+
+        @Override
+        public boolean closeExpired(Count count, ConnectionPhase phase) {
+            CountedSocket socket = count.socket.get();
+            if (socket != null) {
+                socket.closeQuietly();
+            }
+            return true;
+        }
+    };
+
     private final Cleaner cleaner = Cleaner.create();
     private final ConnectionGate<Count> gate;
     private final RefusalHandler<? super Socket> refusalHandler;
+
+    /** Set once, if ever. */
+    private volatile Thread sweeper;
 
     /**
      * Makes an unbound server socket; see {@link ServerSocket#ServerSocket()}.
@@ -91,12 +113,57 @@ public class LimitedServerSocket extends ServerSocket {
                 socket.close();
                 throw error;
             }
-            if (gate.admit(socket.count, socket.getInetAddress())) {
+            if (admit(socket)) {
                 return socket;
             }
             refuse(socket);
             checkTimeout(begin);
         }
+    }
+
+    private boolean admit(CountedSocket socket) {
+        return sweeper == null
+                ? gate.admit(socket.count, socket.getInetAddress())
+                : gate.admit(socket.count, socket.getInetAddress(), ConnectionPhase.HANDSHAKE);
+    }
+
+    /**
+     * From now on, closes each accepted connection that is not {@linkplain ConnectionPermit#established() established}
+     * within {@link ConnectionLimits#handshakeTimeout()}, and counts it as pending until it is. The server has to say so:
+     * {@code LimitedServerSocket.permit(socket).ifPresent(ConnectionPermit::established)}, once the TLS handshake is
+     * complete or the first bytes have been read. A daemon thread keeps the deadlines; it ends when this server socket
+     * and its connections are closed.
+     */
+    public synchronized void expectEstablished() {
+        if (sweeper == null) {
+            Thread thread = new Thread(this::sweep, "connlimit-sweeper");
+            thread.setDaemon(true);
+            thread.start();
+            sweeper = thread;
+        }
+    }
+
+    private void sweep() {
+        try {
+            while (!isClosed() || gate.openConnections() > 0) {
+                Thread.sleep(gate.sweep(CHANNELS));
+            }
+        } catch (InterruptedException nobodyDoes) {
+            gate.report("the sweeper was interrupted", nobodyDoes);
+        }
+    }
+
+    /**
+     * The permit of a connection that {@link #accept()} of any limited server socket has returned.
+     *
+     * @return empty if the connection is closed
+     * @throws IllegalArgumentException if the socket is another one, such as a TLS socket above it
+     */
+    public static Optional<ConnectionPermit> permit(Socket socket) {
+        if (socket instanceof CountedSocket counted) {
+            return counted.count.gate.permit(counted.count);
+        }
+        throw new IllegalArgumentException("socket: " + socket + " was not returned by a LimitedServerSocket's accept()");
     }
 
     /** Whoever is refused again and again must not keep the caller from what it does at each time-out. */
@@ -127,7 +194,7 @@ public class LimitedServerSocket extends ServerSocket {
 
         private CountedSocket(ConnectionGate<Count> gate, Cleaner cleaner) throws IOException {
             super((SocketImpl) null);
-            this.count = new Count(gate);
+            this.count = new Count(gate, new WeakReference<>(this));
             this.cleanable = cleaner.register(this, count);
         }
 
@@ -140,16 +207,26 @@ public class LimitedServerSocket extends ServerSocket {
                 cleanable.clean();
             }
         }
+
+        private void closeQuietly() {
+            try {
+                close();
+            } catch (IOException error) {
+                count.gate.report("closing a socket at its deadline failed", error);
+            }
+        }
     }
 
     /** What the gate knows of a socket. It must not refer to it, so that a socket that was dropped can be collected. */
     private static final class Count implements Runnable {
 
         private final ConnectionGate<Count> gate;
+        private final WeakReference<CountedSocket> socket;
         private volatile boolean closed;
 
-        private Count(ConnectionGate<Count> gate) {
+        private Count(ConnectionGate<Count> gate, WeakReference<CountedSocket> socket) {
             this.gate = gate;
+            this.socket = socket;
         }
 
         /** Run once, after the socket was closed or has become garbage. */

@@ -1,6 +1,6 @@
 package io.github.connlimit;
 
-import java.net.InetAddress;
+import java.time.Duration;
 
 /**
  * Hears what a {@link ConnectionLimiter} did, for logs, metrics and tests. Called outside any lock by the thread that
@@ -15,18 +15,28 @@ public interface LimiterListener {
     /**
      * A connection was admitted and counts from now on.
      *
-     * @param peer the address it came from
      * @param client the client it counts for, this connection included
      */
-    default void admitted(InetAddress peer, ClientUsage client) {}
+    default void admitted(ClientUsage client) {}
 
     /**
-     * A connection was refused, since its client had as many as it may have.
+     * A connection or a stream was refused, since its client had as many as it may have.
      *
-     * @param peer the address it came from
      * @param client the client at its limit
+     * @param reason which limit that was
+     * @param dryRun whether it was only said, and not done
      */
-    default void refused(InetAddress peer, ClientUsage client) {}
+    default void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {}
+
+    /**
+     * A connection was closed, since it had not done in time what it had to do.
+     *
+     * @param client the client it counts for, perhaps this connection included
+     * @param phase what it had to do
+     * @param timeout how long it had for that
+     * @param dryRun whether it was only said, and not done
+     */
+    default void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {}
 
     /**
      * An admitted connection was closed, or what stands for it given back, and counts no longer.

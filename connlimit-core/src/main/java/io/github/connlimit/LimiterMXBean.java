@@ -32,6 +32,41 @@ final class LimiterMXBean implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getRefusedPending() {
+        return limiter.snapshot(0).refusedPending();
+    }
+
+    @Override
+    public long getRefusedStreams() {
+        return limiter.snapshot(0).refusedStreams();
+    }
+
+    @Override
+    public long getTimedOut() {
+        return limiter.snapshot(0).timedOut();
+    }
+
+    @Override
+    public long getDryRunRefused() {
+        return limiter.snapshot(0).dryRunRefused();
+    }
+
+    @Override
+    public long getDryRunTimedOut() {
+        return limiter.snapshot(0).dryRunTimedOut();
+    }
+
+    @Override
+    public long getResponded() {
+        return limiter.snapshot(0).responded();
+    }
+
+    @Override
+    public long getReset() {
+        return limiter.snapshot(0).reset();
+    }
+
+    @Override
     public int getMaxPerClient() {
         return limiter.limits().maxPerClient();
     }
@@ -92,6 +127,80 @@ final class LimiterMXBean implements ConnectionLimiterMXBean {
         set("onError", policy);
     }
 
+    @Override
+    public int getMaxPendingPerClient() {
+        return limiter.limits().maxPendingPerClient();
+    }
+
+    @Override
+    public void setMaxPendingPerClient(int connections) {
+        limiter.reconfigure(
+                limits -> limits.toBuilder().maxPendingPerClient(connections).build());
+    }
+
+    @Override
+    public int getReservedConnections() {
+        return limiter.limits().reservedConnections();
+    }
+
+    @Override
+    public void setReservedConnections(int connections) {
+        limiter.reconfigure(
+                limits -> limits.toBuilder().reservedConnections(connections).build());
+    }
+
+    @Override
+    public int getRespondRate() {
+        return limiter.limits().respondRate();
+    }
+
+    @Override
+    public void setRespondRate(int perSecond) {
+        limiter.reconfigure(limits -> limits.toBuilder().respondRate(perSecond).build());
+    }
+
+    @Override
+    public int getRespondBurst() {
+        return limiter.limits().respondBurst();
+    }
+
+    @Override
+    public void setRespondBurst(int connections) {
+        limiter.reconfigure(
+                limits -> limits.toBuilder().respondBurst(connections).build());
+    }
+
+    @Override
+    public int getRespondMaxOpen() {
+        return limiter.limits().respondMaxOpen();
+    }
+
+    @Override
+    public void setRespondMaxOpen(int connections) {
+        limiter.reconfigure(
+                limits -> limits.toBuilder().respondMaxOpen(connections).build());
+    }
+
+    @Override
+    public String getHandshakeTimeout() {
+        return text("handshakeTimeout");
+    }
+
+    @Override
+    public void setHandshakeTimeout(String timeout) {
+        set("handshakeTimeout", timeout);
+    }
+
+    @Override
+    public boolean isDryRun() {
+        return limiter.limits().dryRun();
+    }
+
+    @Override
+    public void setDryRun(boolean only) {
+        limiter.reconfigure(limits -> limits.toBuilder().dryRun(only).build());
+    }
+
     private String text(String name) {
         return limiter.limits().toSettings().get(name);
     }
@@ -117,6 +226,16 @@ final class LimiterMXBean implements ConnectionLimiterMXBean {
         @Override
         public int getOpenConnections() {
             return usage.openConnections();
+        }
+
+        @Override
+        public int getPendingConnections() {
+            return usage.pendingConnections();
+        }
+
+        @Override
+        public int getStreams() {
+            return usage.streams();
         }
 
         @Override

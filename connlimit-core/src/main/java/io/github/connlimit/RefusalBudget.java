@@ -1,8 +1,11 @@
 package io.github.connlimit;
 
-import java.util.Objects;
+import java.net.InetAddress;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * Bounds how many refused connections may be kept open for a moment to be told why ({@link Refusal#RESPOND}), for
@@ -17,42 +20,78 @@ public final class RefusalBudget {
     /** How much a refused connection may still send before it is reset, in bytes. */
     public static final int MAX_LINGER_BYTES = 1 << 20;
 
-    /** How many refused connections may be open at once in all. */
-    static final int MAX_OPEN = 100;
+    /** The most that {@code respondMaxOpen} may say. */
+    static final int MOST_OPEN = 1000;
 
     /** How many refused connections of one client may be open at once. */
     static final int MAX_OPEN_PER_CLIENT = 4;
 
     /** Who has each of the places; {@code null} for one that is free. Guarded by this. */
-    private final Cidr[] places = new Cidr[MAX_OPEN];
+    private final Cidr[] places = new Cidr[MOST_OPEN];
 
-    RefusalBudget() {}
+    /** How many handshakes may be spent at once, as of {@link #filledNanos}. Full at first. Guarded by this. */
+    private double tokens = Double.MAX_VALUE;
+
+    /** Guarded by this. */
+    private long filledNanos;
+
+    private final Supplier<ConnectionLimits> limits;
+    private final Figures figures;
+    private final LongSupplier nanoTime;
+
+    RefusalBudget(Supplier<ConnectionLimits> limits, Figures figures, LongSupplier nanoTime) {
+        this.limits = limits;
+        this.figures = figures;
+        this.nanoTime = nanoTime;
+        this.filledNanos = nanoTime.getAsLong();
+    }
 
     /**
-     * Takes a place for a refused connection of this client.
+     * Takes a place for a refused connection.
      *
-     * @return the place, to be closed when the connection is closed; empty if all are taken
+     * @param afterHandshake whether answering it costs a TLS handshake
+     * @return the place, to be closed when the connection is closed; empty if all are taken, or no handshake may be spent
      */
-    Optional<Place> tryTake(Cidr client) {
-        Objects.requireNonNull(client, "client");
-        synchronized (this) {
-            int free = -1;
-            int taken = 0;
-            for (int i = 0; i < MAX_OPEN; i++) {
-                if (places[i] == null) {
-                    free = i;
-                } else if (places[i].equals(client)) {
-                    taken++;
-                }
+    Optional<Place> tryTake(InetAddress peer, boolean afterHandshake) {
+        ConnectionLimits now = limits.get();
+        Optional<Place> place = tryTake(now, now.clientOf(peer), afterHandshake);
+        (place.isPresent() ? figures.responded : figures.reset).incrementAndGet();
+        return place;
+    }
+
+    private synchronized Optional<Place> tryTake(ConnectionLimits now, Cidr client, boolean afterHandshake) {
+        int free = -1;
+        int taken = 0;
+        for (int i = 0; i < now.respondMaxOpen(); i++) {
+            if (places[i] == null) {
+                free = i;
+            } else if (places[i].equals(client)) {
+                taken++;
             }
-            if (free < 0 || taken >= MAX_OPEN_PER_CLIENT) {
-                return Optional.empty();
-            }
-            // Made before the place is taken: running out of memory must not lose one.
-            Optional<Place> place = Optional.of(new Place(free));
-            places[free] = client;
-            return place;
         }
+        if (free < 0 || taken >= MAX_OPEN_PER_CLIENT) {
+            return Optional.empty();
+        }
+        // Made before the place is taken: running out of memory must not lose one.
+        Optional<Place> place = Optional.of(new Place(free));
+        if (afterHandshake && !tryTakeToken(now)) {
+            return Optional.empty();
+        }
+        places[free] = client;
+        return place;
+    }
+
+    /** To be called by the holder of this only. */
+    private boolean tryTakeToken(ConnectionLimits now) {
+        long nanos = nanoTime.getAsLong();
+        double refill = (double) (nanos - filledNanos) / TimeUnit.SECONDS.toNanos(1) * now.respondRate();
+        tokens = Math.min(now.respondBurst(), tokens + refill);
+        filledNanos = nanos;
+        if (tokens < 1) {
+            return false;
+        }
+        tokens--;
+        return true;
     }
 
     private synchronized void free(int place) {

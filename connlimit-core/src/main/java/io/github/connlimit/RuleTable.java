@@ -23,7 +23,7 @@ final class RuleTable {
      */
     RuleTable(Map<Cidr, Integer> rules, int limit, int ipv4Prefix, int ipv6Prefix) {
         TreeMap<IpAddress, Range> ranges = new TreeMap<>();
-        ranges.put(IpAddress.FIRST, new Range(limit, ipv6Prefix, 0, null));
+        ranges.put(IpAddress.FIRST, new Range(limit, false, ipv6Prefix, 0, null));
         // Blocks nest or are disjoint: laid down from the largest to the smallest, each one overwrites a part of
         // exactly one range, and what was there goes on behind it. Of equal size, IPv4 as a whole comes first.
         List<Map.Entry<Cidr, Integer>> largestFirst = rules.entrySet().stream()
@@ -33,15 +33,16 @@ final class RuleTable {
         for (Map.Entry<Cidr, Integer> rule : largestFirst) {
             Cidr block = rule.getKey();
             if (!ipv4Laid && block.prefix() >= IpAddress.IPV4_OFFSET) {
-                lay(ranges, ipv4(), limit, ipv4Prefix);
+                lay(ranges, ipv4(), limit, false, ipv4Prefix);
                 ipv4Laid = true;
             }
             int clientPrefix = block.isIpv4() ? ipv4Prefix : ipv6Prefix;
             // A rule for less than one client makes its block a client of its own.
-            lay(ranges, block, rule.getValue(), Math.max(clientPrefix, block.prefix()));
+            int prefix = Math.max(clientPrefix, block.prefix());
+            lay(ranges, block, rule.getValue(), rule.getValue() == 0, prefix);
         }
         if (!ipv4Laid) {
-            lay(ranges, ipv4(), limit, ipv4Prefix);
+            lay(ranges, ipv4(), limit, false, ipv4Prefix);
         }
         high = ranges.keySet().stream().mapToLong(IpAddress::high).toArray();
         low = ranges.keySet().stream().mapToLong(IpAddress::low).toArray();
@@ -52,13 +53,14 @@ final class RuleTable {
         return new Cidr(IpAddress.FIRST_IPV4, IpAddress.IPV4_OFFSET);
     }
 
-    private static void lay(TreeMap<IpAddress, Range> ranges, Cidr block, int limit, int clientPrefix) {
+    private static void lay(
+            TreeMap<IpAddress, Range> ranges, Cidr block, int limit, boolean exempt, int clientPrefix) {
         Range around = ranges.floorEntry(block.last()).getValue();
         IpAddress next = block.last().next();
         if (next != null) {
             ranges.putIfAbsent(next, around);
         }
-        ranges.put(block.first(), new Range(limit, clientPrefix, block.prefix(), around));
+        ranges.put(block.first(), new Range(limit, exempt, clientPrefix, block.prefix(), around));
     }
 
     /** What holds for this address. */
@@ -92,10 +94,11 @@ final class RuleTable {
     /**
      * What holds in the block of one rule.
      *
-     * @param limit for each of its clients
+     * @param limit for each of its clients; 0 means any number
+     * @param exempt whether a rule says so, and not just the limit of all
      * @param prefix how many bits tell its clients apart
      * @param length how many bits its addresses have in common
      * @param around the block it lies in, {@code null} for the one that holds all addresses
      */
-    record Range(int limit, int prefix, int length, Range around) {}
+    record Range(int limit, boolean exempt, int prefix, int length, Range around) {}
 }

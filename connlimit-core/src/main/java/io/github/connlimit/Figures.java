@@ -1,0 +1,86 @@
+package io.github.connlimit;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The totals of a limiter since it was made. This class is thread-safe. */
+final class Figures {
+
+    /** What a summary in the log tells of. */
+    enum Event {
+        REFUSED("connections over the limit"),
+        REFUSED_PENDING("pending connections over the limit"),
+        REFUSED_STREAMS("streams over the limit"),
+        TIMED_OUT("time-outs"),
+        DRY_RUN_REFUSED("connections and streams over the limit, not refused (dry run)"),
+        DRY_RUN_TIMED_OUT("time-outs, not closed (dry run)");
+
+        final String text;
+
+        Event(String text) {
+            this.text = text;
+        }
+
+        static Event refused(RefusalReason reason, boolean dryRun) {
+            if (dryRun) {
+                return DRY_RUN_REFUSED;
+            }
+            return switch (reason) {
+                case CONNECTIONS -> REFUSED;
+                case PENDING -> REFUSED_PENDING;
+                case STREAMS -> REFUSED_STREAMS;
+            };
+        }
+
+        static Event timedOut(boolean dryRun) {
+            return dryRun ? DRY_RUN_TIMED_OUT : TIMED_OUT;
+        }
+    }
+
+    private static final List<Event> EVENTS = List.of(Event.values());
+
+    // Not LongAdder: it allocates when threads contend, and an increment that fails would be a figure wrong for ever.
+    final AtomicLong admitted = new AtomicLong();
+    final AtomicLong closed = new AtomicLong();
+    final AtomicLong responded = new AtomicLong();
+    final AtomicLong reset = new AtomicLong();
+
+    private final List<AtomicLong> events = new ArrayList<>();
+
+    Figures() {
+        EVENTS.forEach(event -> events.add(new AtomicLong()));
+    }
+
+    void count(Event event) {
+        events.get(event.ordinal()).incrementAndGet();
+    }
+
+    long total(Event event) {
+        return events.get(event.ordinal()).get();
+    }
+
+    /** The totals of all events, in their order. */
+    long[] totals() {
+        return EVENTS.stream().mapToLong(this::total).toArray();
+    }
+
+    LimiterSnapshot snapshot(long clients, List<ClientUsage> topClients) {
+        // Closed before admitted, so that the difference is never negative.
+        long closedSoFar = closed.get();
+        long admittedSoFar = admitted.get();
+        return new LimiterSnapshot(
+                admittedSoFar - closedSoFar,
+                clients,
+                admittedSoFar,
+                total(Event.REFUSED),
+                total(Event.REFUSED_PENDING),
+                total(Event.REFUSED_STREAMS),
+                total(Event.TIMED_OUT),
+                total(Event.DRY_RUN_REFUSED),
+                total(Event.DRY_RUN_TIMED_OUT),
+                responded.get(),
+                reset.get(),
+                topClients);
+    }
+}

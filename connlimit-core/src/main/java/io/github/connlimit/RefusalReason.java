@@ -1,0 +1,14 @@
+package io.github.connlimit;
+
+/** Which limit a refused connection or stream would have exceeded. */
+public enum RefusalReason {
+
+    /** The limit of the client's connections: {@link ConnectionLimits#maxPerClient()} or a rule. */
+    CONNECTIONS,
+
+    /** The limit of its connections that have proved nothing yet: {@link ConnectionLimits#maxPendingPerClient()}. */
+    PENDING,
+
+    /** The limit of its streams, which leaves {@link ConnectionLimits#reservedConnections()} free. */
+    STREAMS
+}
