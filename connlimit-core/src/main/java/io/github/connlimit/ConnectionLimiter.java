@@ -367,7 +367,11 @@ public final class ConnectionLimiter {
 
     private ClientUsage usage(Client client, int open) {
         return new ClientUsage(
-                client.cidr(), open, client.pending(), client.streams(), limits().table().limit(client));
+                client.cidr(),
+                open,
+                client.pending(),
+                client.streams(),
+                limits().table().limit(client));
     }
 
     /**

@@ -163,7 +163,8 @@ public class LimitedServerSocket extends ServerSocket {
         if (socket instanceof CountedSocket counted) {
             return counted.count.gate.permit(counted.count);
         }
-        throw new IllegalArgumentException("socket: " + socket + " was not returned by a LimitedServerSocket's accept()");
+        throw new IllegalArgumentException(
+                "socket: " + socket + " was not returned by a LimitedServerSocket's accept()");
     }
 
     /** Whoever is refused again and again must not keep the caller from what it does at each time-out. */

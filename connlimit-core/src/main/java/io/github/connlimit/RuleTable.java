@@ -53,8 +53,7 @@ final class RuleTable {
         return new Cidr(IpAddress.FIRST_IPV4, IpAddress.IPV4_OFFSET);
     }
 
-    private static void lay(
-            TreeMap<IpAddress, Range> ranges, Cidr block, int limit, boolean exempt, int clientPrefix) {
+    private static void lay(TreeMap<IpAddress, Range> ranges, Cidr block, int limit, boolean exempt, int clientPrefix) {
         Range around = ranges.floorEntry(block.last()).getValue();
         IpAddress next = block.last().next();
         if (next != null) {
