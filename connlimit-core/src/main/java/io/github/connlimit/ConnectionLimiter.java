@@ -229,18 +229,18 @@ public final class ConnectionLimiter {
     }
 
     private void refused(Client client, int open, RefusalReason reason, boolean dryRun) {
-        figures.count(Figures.Event.refused(reason, dryRun));
         summarise(client, (dryRun ? "dry run, would refuse: " : "refused: "), reason::toString);
+        figures.count(Figures.Event.refused(reason, dryRun));
         tell(client, open, (listener, usage) -> listener.refused(usage, reason, dryRun));
     }
 
     void timedOut(ConnectionPermit permit, ConnectionPhase phase, Duration timeout, boolean dryRun) {
         Client client = permit.client();
-        figures.count(Figures.Event.timedOut(dryRun));
         summarise(
                 client,
                 dryRun ? "dry run, would time out: " : "timed out: ",
                 () -> phase + " within " + timeout.toMillis() + " ms");
+        figures.count(Figures.Event.timedOut(dryRun));
         tell(client, client.open(), (listener, usage) -> listener.timedOut(usage, phase, timeout, dryRun));
     }
 

@@ -42,7 +42,7 @@ final class SummaryLog {
     }
 
     /**
-     * Notes an event that the figures have counted.
+     * Notes an event that the figures are about to count: the summary of an interval that is over does not include it.
      *
      * @param line what to log if this is the client's first
      */
@@ -66,7 +66,7 @@ final class SummaryLog {
         }
         long[] totals = figures.totals();
         if (current.compareAndSet(over, new Interval(nowNanos, totals, Set.copyOf(over.perClient.keySet())))) {
-            String summary = over.summary(totals);
+            String summary = over.summary(nowNanos, totals);
             if (summary != null) {
                 logger.log(System.Logger.Level.INFO, summary);
             }
@@ -101,7 +101,7 @@ final class SummaryLog {
         }
 
         /** @return {@code null} if every event had a line of its own */
-        String summary(long[] totals) {
+        String summary(long nowNanos, long[] totals) {
             StringJoiner counts = new StringJoiner(", ");
             long unlogged = -Math.min(firstLines.get(), MAX_FIRST_LINES);
             for (Figures.Event event : Figures.Event.values()) {
@@ -114,7 +114,7 @@ final class SummaryLog {
             if (unlogged <= 0) {
                 return null;
             }
-            return "in the last " + TimeUnit.NANOSECONDS.toSeconds(INTERVAL_NANOS) + " s or more: " + counts
+            return "in the last " + TimeUnit.NANOSECONDS.toSeconds(nowNanos - startNanos) + " s: " + counts
                     + "; most by " + worst();
         }
 

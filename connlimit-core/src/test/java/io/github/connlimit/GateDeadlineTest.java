@@ -1,0 +1,293 @@
+package io.github.connlimit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Phases, deadlines and pending connections, on a clock that the test moves. */
+class GateDeadlineTest implements ConnectionGate.Channels<String> {
+
+    private static final InetAddress PEER = Addresses.ip("192.0.2.1");
+
+    private final AtomicLong now = new AtomicLong();
+    private final List<String> events = new ArrayList<>();
+    private final ConnectionLimiter limiter = new ConnectionLimiter(
+            ConnectionLimits.defaults(),
+            new ConcurrentHashMap<>(),
+            now::get,
+            new RecordingLogger(),
+            new LimiterListener() {
+                @Override
+                public void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {
+                    events.add(client.client() + " " + phase + " " + timeout.toMillis() + (dryRun ? " dry run" : ""));
+                }
+
+                @Override
+                public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
+                    events.add(client.client() + " " + reason + (dryRun ? " dry run" : ""));
+                }
+            });
+    private final ConnectionGate<String> gate = new ConnectionGate<>(limiter);
+    private final List<String> closed = new ArrayList<>();
+    private final Set<String> provedInFact = new HashSet<>();
+
+    @Override
+    public boolean isOpen(String channel) {
+        return !closed.contains(channel);
+    }
+
+    @Override
+    public boolean closeExpired(String channel, ConnectionPhase phase) {
+        if (provedInFact.contains(channel)) {
+            return false;
+        }
+        closed.add(channel);
+        gate.release(channel);
+        return true;
+    }
+
+    private long sweepAt(long millis) {
+        now.set(TimeUnit.MILLISECONDS.toNanos(millis));
+        return gate.sweep(this);
+    }
+
+    private int pending() {
+        List<ClientUsage> clients = limiter.snapshot().topClients();
+        return clients.isEmpty() ? 0 : clients.get(0).pendingConnections();
+    }
+
+    @AfterEach
+    void nothingStays() {
+        gate.releaseAll();
+        assertThat(limiter.snapshot().openConnections()).isZero();
+        assertThat(limiter.snapshot().clients()).isZero();
+    }
+
+    @Test
+    void aSilentConnectionIsClosedAtItsDeadline() {
+        gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        assertThat(sweepAt(4999)).isEqualTo(10);
+        assertThat(closed).isEmpty();
+        assertThat(pending()).isEqualTo(1);
+        sweepAt(5000);
+        assertThat(closed).containsExactly("a");
+        assertThat(events).containsExactly("192.0.2.1/32 FIRST_BYTE 5000");
+        assertThat(limiter.snapshot().timedOut()).isEqualTo(1);
+        assertThat(limiter.openConnections(PEER)).isZero();
+    }
+
+    @Test
+    void anEstablishedConnectionHasNoDeadline() {
+        gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        gate.established("a");
+        assertThat(pending()).isZero();
+        sweepAt(100_000);
+        assertThat(closed).isEmpty();
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+    }
+
+    @Test
+    void afterTheHandshakeTheFirstByteHasADeadlineAnew() {
+        gate.admit("a", PEER, ConnectionPhase.HANDSHAKE);
+        sweepAt(4000);
+        gate.handshakeCompleted("a");
+        assertThat(pending()).isZero();
+        sweepAt(8999);
+        assertThat(closed).isEmpty();
+        sweepAt(9000);
+        assertThat(closed).containsExactly("a");
+        assertThat(events).containsExactly("192.0.2.1/32 FIRST_BYTE 5000");
+    }
+
+    @Test
+    void aHandshakeThatTricklesIsClosedAtItsDeadline() {
+        gate.admit("a", PEER, ConnectionPhase.HANDSHAKE);
+        sweepAt(5000);
+        assertThat(closed).containsExactly("a");
+        assertThat(events).containsExactly("192.0.2.1/32 HANDSHAKE 5000");
+    }
+
+    @Test
+    void whoHasProvedItselfInFactIsNotClosed() {
+        gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        provedInFact.add("a");
+        sweepAt(5000);
+        assertThat(closed).isEmpty();
+        assertThat(events).isEmpty();
+        assertThat(pending()).isZero();
+        provedInFact.clear();
+        sweepAt(50_000);
+        assertThat(closed).isEmpty();
+    }
+
+    @Test
+    void waitingConnectionsKeepTheDeadlineTheyWereGiven() {
+        gate.admit("old", PEER, ConnectionPhase.FIRST_BYTE);
+        limiter.reconfigure(limits ->
+                limits.toBuilder().handshakeTimeout(Duration.ofSeconds(1)).build());
+        gate.admit("new", PEER, ConnectionPhase.FIRST_BYTE);
+        sweepAt(1000);
+        assertThat(closed).containsExactly("new");
+        limiter.reconfigure(
+                limits -> limits.toBuilder().handshakeTimeout(Duration.ZERO).build());
+        gate.admit("unlimited", PEER, ConnectionPhase.FIRST_BYTE);
+        sweepAt(5000);
+        assertThat(closed).containsExactly("new", "old");
+        sweepAt(1_000_000);
+        assertThat(closed).containsExactly("new", "old");
+    }
+
+    @Test
+    void tellsWhenToSweepAgain() {
+        assertThat(sweepAt(0)).isEqualTo(1001);
+        limiter.reconfigure(limits ->
+                limits.toBuilder().handshakeTimeout(Duration.ofMillis(300)).build());
+        assertThat(sweepAt(0)).isEqualTo(301);
+        gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        assertThat(sweepAt(200)).isEqualTo(101);
+    }
+
+    @Test
+    void anAdapterThatThrowsDoesNotKeepTheOthersFromTheirDeadlines() {
+        gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        gate.admit("b", PEER, ConnectionPhase.FIRST_BYTE);
+        List<String> asked = new ArrayList<>();
+        now.set(TimeUnit.SECONDS.toNanos(5));
+        gate.sweep(new ConnectionGate.Channels<String>() {
+            @Override
+            public boolean isOpen(String channel) {
+                return true;
+            }
+
+            @Override
+            public boolean closeExpired(String channel, ConnectionPhase phase) {
+                asked.add(channel);
+                throw new OutOfMemoryError("made up");
+            }
+        });
+        assertThat(asked).containsExactly("a", "b");
+    }
+
+    @Test
+    void whatIsNotOpenAnyMoreIsReleasedEveryTenSeconds() {
+        gate.admit("a", PEER);
+        gate.admit("b", PEER);
+        closed.add("a");
+        sweepAt(9999);
+        assertThat(limiter.openConnections(PEER)).isEqualTo(2);
+        sweepAt(10_000);
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        closed.add("b");
+        sweepAt(19_999);
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        sweepAt(20_000);
+        assertThat(limiter.openConnections(PEER)).isZero();
+    }
+
+    @Test
+    void pendingConnectionsHaveALimitOfTheirOwn() {
+        limiter.reconfigure(limits -> limits.toBuilder().maxPendingPerClient(2).build());
+        assertThat(gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        assertThat(gate.admit("b", PEER, ConnectionPhase.HANDSHAKE)).isTrue();
+        assertThat(gate.admit("c", PEER, ConnectionPhase.FIRST_BYTE)).isFalse();
+        assertThat(events).containsExactly("192.0.2.1/32 PENDING");
+        assertThat(limiter.snapshot().refusedPending()).isEqualTo(1);
+        assertThat(limiter.snapshot().refused()).isZero();
+        gate.established("a");
+        assertThat(gate.admit("c", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        assertThat(gate.admit("d", PEER, ConnectionPhase.FIRST_BYTE)).isFalse();
+        gate.handshakeCompleted("b");
+        assertThat(gate.admit("d", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        gate.release("d");
+        assertThat(gate.admit("e", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        // Established from the beginning, so not a matter of this limit.
+        assertThat(gate.admit("f", PEER)).isTrue();
+        assertThat(pending()).isEqualTo(2);
+    }
+
+    @Test
+    void exemptClientsMayHaveAnyNumberPending() {
+        limiter.reconfigure(limits ->
+                limits.toBuilder().maxPendingPerClient(1).exempt("192.0.2.0/24").build());
+        for (int i = 0; i < 5; i++) {
+            assertThat(gate.admit("a" + i, PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        }
+        limiter.reconfigure(
+                limits -> limits.toBuilder().rules("").maxPerClient(0).build());
+        assertThat(gate.admit("b", PEER, ConnectionPhase.FIRST_BYTE)).isFalse();
+    }
+
+    @Test
+    void inADryRunEverythingIsToldAndNothingDone() {
+        limiter.reconfigure(limits -> limits.toBuilder()
+                .maxPerClient(1)
+                .maxPendingPerClient(1)
+                .dryRun(true)
+                .build());
+        assertThat(gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        assertThat(gate.admit("b", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        assertThat(limiter.openConnections(PEER)).isEqualTo(2);
+        sweepAt(5000);
+        assertThat(closed).isEmpty();
+        assertThat(events)
+                .containsExactly(
+                        "192.0.2.1/32 CONNECTIONS dry run",
+                        "192.0.2.1/32 FIRST_BYTE 5000 dry run",
+                        "192.0.2.1/32 FIRST_BYTE 5000 dry run");
+        LimiterSnapshot figures = limiter.snapshot();
+        assertThat(figures.refused() + figures.refusedPending() + figures.timedOut())
+                .isZero();
+        assertThat(figures.dryRunRefused()).isEqualTo(1);
+        assertThat(figures.dryRunTimedOut()).isEqualTo(2);
+        assertThat(figures.admitted()).isEqualTo(2);
+
+        limiter.reconfigure(limits -> limits.toBuilder().dryRun(false).build());
+        assertThat(gate.admit("c", PEER, ConnectionPhase.FIRST_BYTE)).isFalse();
+        gate.release("a");
+        assertThat(gate.admit("c", PEER, ConnectionPhase.FIRST_BYTE)).isFalse();
+        gate.release("b");
+        assertThat(gate.admit("c", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+    }
+
+    @Test
+    void aConnectionFromAnExemptProxyIsCountedForTheClientBehindIt() {
+        InetAddress client = Addresses.ip("198.51.100.7");
+        limiter.reconfigure(
+                limits -> limits.toBuilder().maxPerClient(1).exempt("192.0.2.1").build());
+        gate.admit("a", PEER, ConnectionPhase.HANDSHAKE);
+        gate.admit("b", PEER, ConnectionPhase.HANDSHAKE);
+        assertThat(gate.reassign("a", PEER, client)).isTrue();
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        assertThat(limiter.openConnections(client)).isEqualTo(1);
+        assertThat(gate.reassign("b", PEER, client)).isFalse();
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        assertThat(events).containsExactly("198.51.100.7/32 CONNECTIONS");
+        // The deadline came along.
+        sweepAt(5000);
+        assertThat(closed).containsExactlyInAnyOrder("a", "b");
+        assertThat(events)
+                .containsExactlyInAnyOrder(
+                        "198.51.100.7/32 CONNECTIONS", "198.51.100.7/32 HANDSHAKE 5000", "192.0.2.1/32 HANDSHAKE 5000");
+        assertThat(limiter.openConnections(client)).isZero();
+    }
+
+    @Test
+    void whatAPeerSaysThatIsNotExemptChangesNothing() {
+        InetAddress client = Addresses.ip("198.51.100.7");
+        limiter.reconfigure(limits -> limits.toBuilder().maxPerClient(0).build());
+        gate.admit("a", PEER, ConnectionPhase.HANDSHAKE);
+        assertThat(gate.reassign("a", PEER, client)).isTrue();
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        assertThat(limiter.openConnections(client)).isZero();
+    }
+}
