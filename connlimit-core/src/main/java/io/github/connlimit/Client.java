@@ -53,8 +53,8 @@ final class Client implements Comparable<Client> {
     }
 
     /** Counts the first connection; to be called before anybody else knows this object. */
-    void countFirst() {
-        open = 1;
+    void open(int connections) {
+        open = connections;
     }
 
     /** Counts an open connection as pending too; to be called inside an atomic operation of the table only. */

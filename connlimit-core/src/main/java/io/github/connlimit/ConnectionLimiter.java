@@ -132,7 +132,7 @@ public final class ConnectionLimiter {
             this.pending = pending;
             range = read.table().find(ip);
             newcomer = new Client(ip, range.prefix());
-            newcomer.countFirst();
+            newcomer.open(1);
             unbound = new ConnectionPermit(ConnectionLimiter.this, pending);
             permit = Optional.of(unbound);
         }

@@ -70,8 +70,7 @@ class ConnectionGateTest {
         assertThat(gate.admit("b", PEER)).isTrue();
         // At the limit by now, but this one has its permit.
         assertThat(gate.admit("a", PEER)).isTrue();
-        assertThat(listener.events)
-                .containsExactly("admitted 127.0.0.2: 127.0.0.2/32 1/2", "admitted 127.0.0.2: 127.0.0.2/32 2/2");
+        assertThat(listener.events).containsExactly("admitted: 127.0.0.2/32 1/2", "admitted: 127.0.0.2/32 2/2");
         assertThat(gate.release("a")).isTrue();
         assertThat(gate.release("a")).isFalse();
         assertThat(limiter.openConnections(PEER)).isEqualTo(1);
@@ -206,12 +205,12 @@ class ConnectionGateTest {
                 logger,
                 new LimiterListener() {
                     @Override
-                    public void admitted(InetAddress peer, ClientUsage client) {
+                    public void admitted(ClientUsage client) {
                         throw new AssertionError("made up");
                     }
 
                     @Override
-                    public void refused(InetAddress peer, ClientUsage client) {
+                    public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
                         throw new AssertionError("made up");
                     }
 
@@ -300,19 +299,20 @@ class ConnectionGateTest {
     void placesForRefusedConnectionsAreThoseOfTheClient() {
         List<RefusalBudget.Place> places = new ArrayList<>();
         for (int i = 0; i < RefusalBudget.MAX_OPEN_PER_CLIENT; i++) {
-            places.add(gate.tryRespond(ip("2001:db8::" + i)).orElseThrow());
+            places.add(gate.tryRespond(ip("2001:db8::" + i), false).orElseThrow());
         }
-        assertThat(gate.tryRespond(ip("2001:db8::9"))).isEmpty();
-        assertThat(new ConnectionGate<>(limiter).tryRespond(ip("2001:db8::9"))).isEmpty();
-        assertThat(gate.tryRespond(ip("2001:db8:0:1::"))).isPresent();
+        assertThat(gate.tryRespond(ip("2001:db8::9"), false)).isEmpty();
+        assertThat(new ConnectionGate<>(limiter).tryRespond(ip("2001:db8::9"), false))
+                .isEmpty();
+        assertThat(gate.tryRespond(ip("2001:db8:0:1::"), false)).isPresent();
         places.get(0).close();
-        assertThat(gate.tryRespond(ip("2001:db8::9"))).isPresent();
+        assertThat(gate.tryRespond(ip("2001:db8::9"), false)).isPresent();
         assertThat(logger.entries).isEmpty();
     }
 
     @Test
     void noPlaceForAConnectionWithoutAPeer() {
-        Optional<RefusalBudget.Place> place = gate.tryRespond(null);
+        Optional<RefusalBudget.Place> place = gate.tryRespond(null, false);
         assertThat(place).isEmpty();
         assertThat(logger.messages()).containsExactly("taking a place for a refused connection failed");
     }
@@ -383,7 +383,7 @@ class ConnectionGateTest {
         } finally {
             executor.shutdownNow();
         }
-        assertThat(limiter.snapshot()).isEqualTo(new LimiterSnapshot(0, 0, 50 * channels, 0, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 50 * channels, 0, List.of()));
         assertThat(logger.errors()).isEmpty();
     }
 

@@ -312,11 +312,11 @@ class ConnectionLimiterTest {
         opened.get(1).close();
         assertThat(listener.events)
                 .containsExactly(
-                        "admitted 127.0.0.2: 127.0.0.2/32 1/2",
-                        "admitted 127.0.0.2: 127.0.0.2/32 2/2",
-                        "refused 127.0.0.2: 127.0.0.2/32 2/2",
-                        "admitted 2001:db8:0:0:0:0:0:1: 2001:db8:0:0:0:0:0:0/64 1/1",
-                        "refused 2001:db8:0:0:0:0:0:2: 2001:db8:0:0:0:0:0:0/64 1/1",
+                        "admitted: 127.0.0.2/32 1/2",
+                        "admitted: 127.0.0.2/32 2/2",
+                        "refused: 127.0.0.2/32 2/2",
+                        "admitted: 2001:db8:0:0:0:0:0:0/64 1/1",
+                        "refused: 2001:db8:0:0:0:0:0:0/64 1/1",
                         "closed: 127.0.0.2/32 1/2",
                         "closed: 127.0.0.2/32 0/0");
         assertThat(second.events).isEqualTo(listener.events);
@@ -326,12 +326,12 @@ class ConnectionLimiterTest {
     void aListenerThatThrowsChangesNothing() {
         LimiterListener throwing = new LimiterListener() {
             @Override
-            public void admitted(InetAddress peer, ClientUsage client) {
+            public void admitted(ClientUsage client) {
                 throw new IllegalStateException("admitted");
             }
 
             @Override
-            public void refused(InetAddress peer, ClientUsage client) {
+            public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
                 throw new OutOfMemoryError("refused");
             }
 
@@ -346,15 +346,12 @@ class ConnectionLimiterTest {
         opened.get(0).close();
         assertThat(limiter.openConnections(GREEDY)).isZero();
         assertThat(listener.events)
-                .containsExactly(
-                        "admitted 127.0.0.2: 127.0.0.2/32 1/1",
-                        "refused 127.0.0.2: 127.0.0.2/32 1/1",
-                        "closed: 127.0.0.2/32 0/1");
+                .containsExactly("admitted: 127.0.0.2/32 1/1", "refused: 127.0.0.2/32 1/1", "closed: 127.0.0.2/32 0/1");
         // Once in ten seconds.
-        assertThat(logger.messages())
+        assertThat(logger.errorMessages())
                 .containsExactly(
                         "a LimiterListener threw: " + throwing.getClass().getName());
-        assertThat(logger.entries.get(0).thrown()).hasMessage("admitted");
+        assertThat(logger.errors().get(0).thrown()).hasMessage("admitted");
     }
 
     @Test
@@ -363,7 +360,8 @@ class ConnectionLimiterTest {
         ConnectionLimiter[] self = new ConnectionLimiter[1];
         self[0] = limiter(ConnectionLimits.builder().maxPerClient(2), new LimiterListener() {
             @Override
-            public void admitted(InetAddress peer, ClientUsage client) {
+            public void admitted(ClientUsage client) {
+                InetAddress peer = client.client().address();
                 seen.add(self[0].openConnections(peer));
                 if (client.openConnections() == 1) {
                     self[0].tryAcquire(peer).orElseThrow().close();
@@ -403,7 +401,7 @@ class ConnectionLimiterTest {
         assertThatNullPointerException()
                 .isThrownBy(() -> new ConnectionLimiter(null))
                 .withMessage("limits");
-        assertThat(limiter.snapshot()).isEqualTo(new LimiterSnapshot(0, 0, 0, 0, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 0, 0, List.of()));
     }
 
     @Test
@@ -417,16 +415,16 @@ class ConnectionLimiterTest {
         limiter.tryAcquire(MODEST);
         greedy.get(0).close();
         assertThat(limiter.snapshot())
-                .isEqualTo(new LimiterSnapshot(
+                .isEqualTo(Figured.snapshot(
                         3,
                         2,
                         4,
                         3,
                         List.of(
-                                new ClientUsage(Cidr.parse("127.0.0.2"), 2, 3),
-                                new ClientUsage(Cidr.parse("127.0.0.3"), 1, 1))));
+                                Figured.usage(Cidr.parse("127.0.0.2"), 2, 3),
+                                Figured.usage(Cidr.parse("127.0.0.3"), 1, 1))));
         permits.forEach(ConnectionPermit::close);
-        assertThat(limiter.snapshot()).isEqualTo(new LimiterSnapshot(0, 0, 4, 3, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 4, 3, List.of()));
     }
 
     @Test
@@ -469,8 +467,8 @@ class ConnectionLimiterTest {
         open(limiter, ip("10.0.0.7"), 2);
         assertThat(limiter.snapshot().topClients())
                 .containsExactly(
-                        new ClientUsage(Cidr.parse("10.0.0.0/24"), 2, 9),
-                        new ClientUsage(Cidr.parse("2001:db8::/64"), 1, 5));
+                        Figured.usage(Cidr.parse("10.0.0.0/24"), 2, 9),
+                        Figured.usage(Cidr.parse("2001:db8::/64"), 1, 5));
         permits.forEach(ConnectionPermit::close);
         assertThat(listener.events)
                 .endsWith("closed: 2001:db8:0:0:0:0:0:0/64 0/5", "closed: 10.0.0.0/24 1/9", "closed: 10.0.0.0/24 0/9");
@@ -488,7 +486,7 @@ class ConnectionLimiterTest {
         Collections.shuffle(permits, new Random(5));
         permits.forEach(ConnectionPermit::close);
         assertThat(table).isEmpty();
-        assertThat(limiter.snapshot()).isEqualTo(new LimiterSnapshot(0, 0, 100_000, 0, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 100_000, 0, List.of()));
     }
 
     /**

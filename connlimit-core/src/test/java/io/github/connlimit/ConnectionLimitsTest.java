@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.assertj.core.api.Assertions.entry;
 
+import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -14,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConnectionLimitsTest {
 
@@ -24,14 +26,21 @@ class ConnectionLimitsTest {
 
     private static ConnectionLimits.Builder everythingSet() {
         return ConnectionLimits.builder()
-                .maxPerClient(7)
+                .maxPerClient(17)
                 .limit("10.0.0.0/8", 500)
                 .exempt("127.0.0.0/8")
-                .limit("2001:db8::/32", 3)
+                .limit("2001:db8::/32", 13)
                 .ipv4Prefix(24)
                 .ipv6Prefix(56)
                 .refuse(Refusal.RESPOND)
-                .onError(ErrorPolicy.ADMIT);
+                .onError(ErrorPolicy.ADMIT)
+                .maxPendingPerClient(2)
+                .reservedConnections(2)
+                .handshakeTimeout(Duration.ofMillis(1500))
+                .dryRun(true)
+                .respondRate(11)
+                .respondBurst(12)
+                .respondMaxOpen(13);
     }
 
     @Test
@@ -43,7 +52,14 @@ class ConnectionLimitsTest {
                         entry("ipv4Prefix", "32"),
                         entry("ipv6Prefix", "64"),
                         entry("refuse", "reset"),
-                        entry("onError", "refuse"));
+                        entry("onError", "refuse"),
+                        entry("maxPendingPerClient", "0"),
+                        entry("reservedConnections", "0"),
+                        entry("handshakeTimeout", "5000ms"),
+                        entry("dryRun", "false"),
+                        entry("respondRate", "10"),
+                        entry("respondBurst", "100"),
+                        entry("respondMaxOpen", "100"));
         assertThat(ConnectionLimits.defaults())
                 .isEqualTo(ConnectionLimits.builder().build());
     }
@@ -51,12 +67,19 @@ class ConnectionLimitsTest {
     @Test
     void whatWasSetIsWhatIsRead() {
         ConnectionLimits limits = everythingSet().build();
-        assertThat(limits.maxPerClient()).isEqualTo(7);
+        assertThat(limits.maxPerClient()).isEqualTo(17);
         assertThat(limits.rules())
                 .containsExactly(
                         entry(Cidr.parse("10.0.0.0/8"), 500),
                         entry(Cidr.parse("127.0.0.0/8"), 0),
-                        entry(Cidr.parse("2001:db8::/32"), 3));
+                        entry(Cidr.parse("2001:db8::/32"), 13));
+        assertThat(limits.maxPendingPerClient()).isEqualTo(2);
+        assertThat(limits.reservedConnections()).isEqualTo(2);
+        assertThat(limits.handshakeTimeout()).isEqualTo(Duration.ofMillis(1500));
+        assertThat(limits.dryRun()).isTrue();
+        assertThat(limits.respondRate()).isEqualTo(11);
+        assertThat(limits.respondBurst()).isEqualTo(12);
+        assertThat(limits.respondMaxOpen()).isEqualTo(13);
         assertThat(limits.ipv4Prefix()).isEqualTo(24);
         assertThat(limits.ipv6Prefix()).isEqualTo(56);
         assertThat(limits.refuse()).isEqualTo(Refusal.RESPOND);
@@ -67,15 +90,24 @@ class ConnectionLimitsTest {
     void settingsAsText() {
         assertThat(everythingSet().build().toSettings())
                 .containsExactly(
-                        entry("maxPerClient", "7"),
-                        entry("rules", "10.0.0.0/8=500, 127.0.0.0/8=unlimited, 2001:db8:0:0:0:0:0:0/32=3"),
+                        entry("maxPerClient", "17"),
+                        entry("rules", "10.0.0.0/8=500, 127.0.0.0/8=unlimited, 2001:db8:0:0:0:0:0:0/32=13"),
                         entry("ipv4Prefix", "24"),
                         entry("ipv6Prefix", "56"),
                         entry("refuse", "respond"),
-                        entry("onError", "admit"));
+                        entry("onError", "admit"),
+                        entry("maxPendingPerClient", "2"),
+                        entry("reservedConnections", "2"),
+                        entry("handshakeTimeout", "1500ms"),
+                        entry("dryRun", "true"),
+                        entry("respondRate", "11"),
+                        entry("respondBurst", "12"),
+                        entry("respondMaxOpen", "13"));
         assertThat(everythingSet().build())
-                .hasToString("{maxPerClient=7, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
-                        + " 2001:db8:0:0:0:0:0:0/32=3, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit}");
+                .hasToString("{maxPerClient=17, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
+                        + " 2001:db8:0:0:0:0:0:0/32=13, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
+                        + " maxPendingPerClient=2, reservedConnections=2, handshakeTimeout=1500ms, dryRun=true,"
+                        + " respondRate=11, respondBurst=12, respondMaxOpen=13}");
     }
 
     @Test
@@ -92,10 +124,10 @@ class ConnectionLimitsTest {
         ConnectionLimits limits = everythingSet().build();
         assertThat(limits.toBuilder().build()).isEqualTo(limits);
         ConnectionLimits changed =
-                limits.toBuilder().maxPerClient(8).limit("10.1.0.0/16", 1).build();
+                limits.toBuilder().maxPerClient(8).limit("10.1.0.0/16", 11).build();
         assertThat(changed.maxPerClient()).isEqualTo(8);
-        assertThat(changed.rules()).hasSize(4).containsEntry(Cidr.parse("10.1.0.0/16"), 1);
-        assertThat(limits.maxPerClient()).isEqualTo(7);
+        assertThat(changed.rules()).hasSize(4).containsEntry(Cidr.parse("10.1.0.0/16"), 11);
+        assertThat(limits.maxPerClient()).isEqualTo(17);
         assertThat(limits.rules()).hasSize(3);
     }
 
@@ -103,7 +135,7 @@ class ConnectionLimitsTest {
     void limitsDoNotChangeWithTheBuilderTheyWereMadeBy() {
         ConnectionLimits.Builder builder = everythingSet();
         ConnectionLimits limits = builder.build();
-        builder.limit("10.1.0.0/16", 1).maxPerClient(9);
+        builder.limit("10.1.0.0/16", 11).maxPerClient(9);
         assertThat(limits).isEqualTo(everythingSet().build());
     }
 
@@ -119,12 +151,19 @@ class ConnectionLimitsTest {
     static Stream<ConnectionLimits> differing() {
         return Stream.of(
                 everythingSet().maxPerClient(8).build(),
-                everythingSet().limit("10.1.0.0/16", 1).build(),
+                everythingSet().limit("10.1.0.0/16", 11).build(),
                 everythingSet().rules("").build(),
                 everythingSet().ipv4Prefix(25).build(),
                 everythingSet().ipv6Prefix(57).build(),
                 everythingSet().refuse(Refusal.CLOSE).build(),
-                everythingSet().onError(ErrorPolicy.REFUSE).build());
+                everythingSet().onError(ErrorPolicy.REFUSE).build(),
+                everythingSet().maxPendingPerClient(3).build(),
+                everythingSet().reservedConnections(3).build(),
+                everythingSet().handshakeTimeout(Duration.ofMillis(1501)).build(),
+                everythingSet().dryRun(false).build(),
+                everythingSet().respondRate(1).build(),
+                everythingSet().respondBurst(1).build(),
+                everythingSet().respondMaxOpen(1).build());
     }
 
     @ParameterizedTest
@@ -302,8 +341,92 @@ class ConnectionLimitsTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> ConnectionLimits.builder().set(name, "1"))
                     .withMessage("\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
-                            + " ipv6Prefix, refuse, onError");
+                            + " ipv6Prefix, refuse, onError, maxPendingPerClient, reservedConnections,"
+                            + " handshakeTimeout, dryRun, respondRate, respondBurst, respondMaxOpen");
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0",
+        "0ms, 0",
+        "0s, 0",
+        "1ms, 1",
+        "1500ms, 1500",
+        "5s, 5000",
+        "2m, 120000",
+        "34560m, 2073600000",
+    })
+    void timeoutsAsText(String text, long millis) {
+        assertThat(ConnectionLimits.builder()
+                        .set("handshakeTimeout", text)
+                        .build()
+                        .handshakeTimeout())
+                .isEqualTo(Duration.ofMillis(millis));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"", "5", "s", "-1s", "+1s", "5 s", "5h", "5S", "1.5s", "PT5S", "34561m", "99999999999s", "٥s"})
+    void refusesTimeoutsThatAreNone(String text) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ConnectionLimits.builder().set("handshakeTimeout", text))
+                .withMessageContaining("handshakeTimeout: \"")
+                .withMessageContaining("\" is not allowed; a whole number with its unit, as in 500ms, 5s, 1m,"
+                        + " from 0 to 24 days (0 = off)");
+    }
+
+    @Test
+    void refusesTimeoutsOutOfRange() {
+        ConnectionLimits.Builder builder = ConnectionLimits.builder();
+        for (Duration timeout :
+                new Duration[] {Duration.ofNanos(-1), Duration.ofDays(24).plusNanos(1)}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> builder.handshakeTimeout(timeout))
+                    .withMessageStartingWith("handshakeTimeout: \"" + timeout + "\" is not allowed; ");
+        }
+        assertThat(builder.build()).isEqualTo(ConnectionLimits.defaults());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, true", "TRUE, true", "false, false", "False, false"})
+    void switchesAsText(String text, boolean on) {
+        assertThat(ConnectionLimits.builder()
+                        .dryRun(!on)
+                        .set("dryRun", text)
+                        .build()
+                        .dryRun())
+                .isEqualTo(on);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "dryRun, yes, 'true, false'",
+        "dryRun, 1, 'true, false'",
+        "maxPendingPerClient, -1, a whole number from 0 to 2147483647 (0 = unlimited)",
+        "reservedConnections, 2147483642, a whole number from 0 to 2147483641",
+        "respondRate, 1001, a whole number from 0 to 1000",
+        "respondBurst, 1001, a whole number from 0 to 1000",
+        "respondMaxOpen, 1001, a whole number from 0 to 1000",
+        "respondMaxOpen, many, a whole number from 0 to 1000",
+    })
+    void refusesWhatIsNotAllowed(String name, String value, String allowed) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ConnectionLimits.builder().set(name, value))
+                .withMessage(name + ": \"" + value + "\" is not allowed; " + allowed);
+    }
+
+    @Test
+    void onlyARuleExempts() throws Exception {
+        ConnectionLimits limits = ConnectionLimits.builder()
+                .maxPerClient(0)
+                .exempt("10.0.0.0/8")
+                .limit("10.1.0.0/16", 5)
+                .build();
+        assertThat(limits.isExempt(Addresses.ip("10.2.0.1"))).isTrue();
+        assertThat(limits.isExempt(Addresses.ip("10.1.0.1"))).isFalse();
+        assertThat(limits.isExempt(Addresses.ip("192.0.2.1"))).isFalse();
+        assertThat(limits.isExempt(Addresses.ip("2001:db8::1"))).isFalse();
     }
 
     @Test

@@ -153,7 +153,7 @@ class LimitedServerSocketTest {
         assertThat(accepted.getRemoteSocketAddress()).isEqualTo(modest.getLocalSocketAddress());
         assertThat(limiter.openConnections(MODEST)).isEqualTo(1);
         assertThat(limiter.openConnections(GREEDY)).isEqualTo(2);
-        assertThat(logger.entries).isEmpty();
+        assertThat(logger.errors()).isEmpty();
     }
 
     @Test
@@ -307,7 +307,7 @@ class LimitedServerSocketTest {
         assertThat(peer).hasValue(GREEDY);
         connect(server, MODEST);
         accepting.get(20, TimeUnit.SECONDS);
-        assertThat(logger.entries).isEmpty();
+        assertThat(logger.errors()).isEmpty();
     }
 
     static Stream<RefusalHandler<Socket>> badHandlers() {
@@ -335,8 +335,8 @@ class LimitedServerSocketTest {
         }
         connect(server, MODEST);
         accepting.get(20, TimeUnit.SECONDS);
-        assertThat(logger.messages()).containsExactly("refusing a connection failed");
-        assertThat(logger.entries.get(0).thrown()).hasMessage("made up");
+        assertThat(logger.errorMessages()).containsExactly("refusing a connection failed");
+        assertThat(logger.errors().get(0).thrown()).hasMessage("made up");
         assertThat(limiter.openConnections(GREEDY)).isEqualTo(2);
     }
 
@@ -349,7 +349,7 @@ class LimitedServerSocketTest {
         assertThat(connect(server, GREEDY).getInputStream().read()).isEqualTo(-1);
         connect(server, MODEST);
         accepting.get(20, TimeUnit.SECONDS);
-        assertThat(logger.entries).isEmpty();
+        assertThat(logger.errors()).isEmpty();
     }
 
     @ParameterizedTest

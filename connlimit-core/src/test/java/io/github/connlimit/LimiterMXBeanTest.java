@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -70,7 +71,21 @@ class LimiterMXBeanTest {
                         "Ipv4Prefix",
                         "Ipv6Prefix",
                         "Refuse",
-                        "OnError");
+                        "OnError",
+                        "RefusedPending",
+                        "RefusedStreams",
+                        "TimedOut",
+                        "DryRunRefused",
+                        "DryRunTimedOut",
+                        "Responded",
+                        "Reset",
+                        "MaxPendingPerClient",
+                        "ReservedConnections",
+                        "HandshakeTimeout",
+                        "DryRun",
+                        "RespondRate",
+                        "RespondBurst",
+                        "RespondMaxOpen");
         open("127.0.0.2", 3);
         open("127.0.0.3", 1);
         permits.remove(0).close();
@@ -95,6 +110,12 @@ class LimiterMXBeanTest {
         server.setAttribute(name, new Attribute("Ipv6Prefix", 56));
         server.setAttribute(name, new Attribute("Refuse", "close"));
         server.setAttribute(name, new Attribute("OnError", "admit"));
+        server.setAttribute(name, new Attribute("MaxPendingPerClient", 4));
+        server.setAttribute(name, new Attribute("HandshakeTimeout", "2s"));
+        server.setAttribute(name, new Attribute("DryRun", true));
+        server.setAttribute(name, new Attribute("RespondRate", 1));
+        server.setAttribute(name, new Attribute("RespondBurst", 2));
+        server.setAttribute(name, new Attribute("RespondMaxOpen", 3));
         assertThat(limiter.limits())
                 .isEqualTo(ConnectionLimits.builder()
                         .maxPerClient(7)
@@ -103,7 +124,20 @@ class LimiterMXBeanTest {
                         .ipv6Prefix(56)
                         .refuse(Refusal.CLOSE)
                         .onError(ErrorPolicy.ADMIT)
+                        .maxPendingPerClient(4)
+                        .handshakeTimeout(Duration.ofSeconds(2))
+                        .dryRun(true)
+                        .respondRate(1)
+                        .respondBurst(2)
+                        .respondMaxOpen(3)
                         .build());
+        assertThat(server.getAttribute(name, "MaxPendingPerClient")).isEqualTo(4);
+        assertThat(server.getAttribute(name, "ReservedConnections")).isEqualTo(0);
+        assertThat(server.getAttribute(name, "HandshakeTimeout")).isEqualTo("2000ms");
+        assertThat(server.getAttribute(name, "DryRun")).isEqualTo(true);
+        assertThat(server.getAttribute(name, "RespondRate")).isEqualTo(1);
+        assertThat(server.getAttribute(name, "RespondBurst")).isEqualTo(2);
+        assertThat(server.getAttribute(name, "RespondMaxOpen")).isEqualTo(3);
         assertThat(server.getAttribute(name, "MaxPerClient")).isEqualTo(7);
         assertThat(server.getAttribute(name, "Rules")).isEqualTo("0:0:0:0:0:0:0:0/0=5");
         assertThat(server.getAttribute(name, "Ipv4Prefix")).isEqualTo(24);
@@ -168,7 +202,8 @@ class LimiterMXBeanTest {
                 .containsExactly("10.0.0.1/32", 5, 0);
         assertThat(top[1].getAll(new String[] {"address", "openConnections", "limit"}))
                 .containsExactly("127.0.0.2/32", 2, 3);
-        assertThat(top[0].getCompositeType().keySet()).containsExactly("address", "limit", "openConnections");
+        assertThat(top[0].getCompositeType().keySet())
+                .containsExactly("address", "limit", "openConnections", "pendingConnections", "streams");
     }
 
     @Test

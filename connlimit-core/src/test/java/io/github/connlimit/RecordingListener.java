@@ -1,6 +1,5 @@
 package io.github.connlimit;
 
-import java.net.InetAddress;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
@@ -10,13 +9,13 @@ final class RecordingListener implements LimiterListener {
     final List<String> events = new CopyOnWriteArrayList<>();
 
     @Override
-    public void admitted(InetAddress peer, ClientUsage client) {
-        events.add("admitted " + peer.getHostAddress() + ": " + text(client));
+    public void admitted(ClientUsage client) {
+        events.add("admitted: " + text(client));
     }
 
     @Override
-    public void refused(InetAddress peer, ClientUsage client) {
-        events.add("refused " + peer.getHostAddress() + ": " + text(client));
+    public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
+        events.add("refused: " + text(client));
     }
 
     @Override
