@@ -8,12 +8,14 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.component.AbstractLifeCycle;
 import org.eclipse.jetty.util.component.Container;
+import org.eclipse.jetty.util.component.LifeCycle;
 
 /**
  * Limits the connections of all TCP connectors of a Jetty server, with one count for all of them:
  * {@code server.addBean(new ConnectionLimitInstaller(limiter))} before the server is started. When the server starts,
  * each {@link ServerConnector} that has no {@link ConnectionLimitListener} is given one, whatever was added first; and
- * so is one that is added, not yet started, to the running server. This class is not thread-safe; it is used by the
+ * so is one that is added, not yet started, to the running server. A {@link ConnectionLimitHandler} is put in front of
+ * the server's handlers, unless there is one among them. This class is not thread-safe; it is used by the
  * thread that sets up or starts the server.
  *
  * <p>For XML it can be made without a limiter and makes one itself, by the settings it is given as text; what is not set
@@ -33,6 +35,16 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
 
     /** The server that this installer is on, or {@code null}. */
     private Server server;
+
+    /** Before the server starts any handler, and after the last chance to replace them. */
+    private final LifeCycle.Listener serverListener = new LifeCycle.Listener() {
+        @Override
+        public void lifeCycleStarting(LifeCycle starting) {
+            if (server.getDescendant(ConnectionLimitHandler.class) == null) {
+                server.insertHandler(new ConnectionLimitHandler());
+            }
+        }
+    };
 
     /** Makes an installer that makes its limiter by its settings. */
     public ConnectionLimitInstaller() {}
@@ -55,60 +67,17 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     }
 
     /**
-     * See {@link ConnectionLimits.Builder#maxPerClient}.
+     * Sets one setting by its name and its text, as {@link ConnectionLimits.Builder#set} does.
      *
+     * @param name a key of {@link ConnectionLimits#toSettings()}
+     * @param value what to set; {@code null} changes nothing, for a property that is not there
      * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     * @throws IllegalStateException if there is a limiter already
      */
-    public void setMaxPerClient(String connections) {
-        set("maxPerClient", connections);
-    }
-
-    /**
-     * See {@link ConnectionLimits.Builder#rules}.
-     *
-     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
-     */
-    public void setRules(String rules) {
-        set("rules", rules);
-    }
-
-    /**
-     * See {@link ConnectionLimits.Builder#ipv4Prefix}.
-     *
-     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
-     */
-    public void setIpv4Prefix(String length) {
-        set("ipv4Prefix", length);
-    }
-
-    /**
-     * See {@link ConnectionLimits.Builder#ipv6Prefix}.
-     *
-     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
-     */
-    public void setIpv6Prefix(String length) {
-        set("ipv6Prefix", length);
-    }
-
-    /**
-     * See {@link ConnectionLimits.Builder#refuse}: {@code reset}, {@code close} or {@code respond}.
-     *
-     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
-     */
-    public void setRefuse(String refusal) {
-        set("refuse", refusal);
-    }
-
-    /**
-     * See {@link ConnectionLimits.Builder#onError}: {@code refuse} or {@code admit}.
-     *
-     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
-     */
-    public void setOnError(String policy) {
-        set("onError", policy);
-    }
-
-    private void set(String name, String value) {
+    public void set(String name, String value) {
+        if (value == null) {
+            return;
+        }
         if (limiter != null) {
             throw new IllegalStateException(name
                     + ": there is a limiter already, which was given or has been made; use its reconfigure method");
@@ -166,12 +135,14 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
                     + " already; each server needs one of its own, and they may share a limiter");
         }
         server = added;
+        server.addEventListener(serverListener);
     }
 
     /** Called by Jetty when a bean is removed. Connectors keep the listener that they have been given. */
     @Override
     public void beanRemoved(Container parent, Object child) {
         if (child == this && parent == server) {
+            server.removeEventListener(serverListener);
             server = null;
         }
     }

@@ -2,6 +2,8 @@ package io.github.connlimit.jetty;
 
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
@@ -26,24 +28,31 @@ import org.eclipse.jetty.util.component.LifeCycle;
  * <p>A TCP connection is counted from the moment it is accepted, before any TLS or HTTP, until its socket is closed.
  * What is not TCP (Unix domain sockets, QUIC, connections in memory) is let through and not counted.
  *
- * <p>{@link Refusal#RESPOND} answers where the connector's default protocol is {@code http/1.1}, hence without TLS; a
- * client that speaks HTTP/2 there without having asked takes the answer for a protocol error. Elsewhere it is as
- * {@link Refusal#RESET}. To be able to answer, the listener adds a connection factory of its own to such a connector,
- * {@code connlimit}, and makes it the default protocol. If there are two listeners on one connector, only the first to
- * be added can answer.
+ * <p>{@link Refusal#RESPOND} answers where the connector's default protocol is {@code http/1.1} or TLS. In clear text it
+ * answers at once, and a client that speaks HTTP/2 there without having asked takes that for a protocol error; on TLS it
+ * answers the first request, by HTTP/1.1 or HTTP/2 as agreed. Elsewhere it is as {@link Refusal#RESET}.
+ *
+ * <p>With a {@code ProxyConnectionFactory} as default protocol, a connection from a peer that is exempt by a rule is
+ * counted for the client that its header names, and refused then if need be; {@link Refusal#RESPOND} answers there if
+ * the {@code ProxyConnectionFactory} was not told what protocol is next, but finds it by the order.
+ *
+ * <p>For that, the listener adds a connection factory of its own to the connector, {@code connlimit} or
+ * {@code SSL-connlimit}, and makes it the default protocol, or puts it after PROXY protocol. If there are two listeners
+ * on one connector, only the first to be added can do so.
+ *
+ * <p>What only a request can tell is left to {@link ConnectionLimitHandler}.
  */
 public final class ConnectionLimitListener
         implements SelectorManager.AcceptListener, LifeCycle.Listener, Container.Listener {
-
-    /** How often to look for connections that have ended without Jetty saying so. */
-    private static final long SWEEP_MILLIS = 10_000;
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimitListener.class.getName());
 
     private final ConnectionGate<SocketChannel> gate;
     private final RefusalHandler<? super SocketChannel> refusalHandler;
-    private final RefusalConnectionFactory answering;
-    private final long sweepMillis;
+    private final ConnectionProgress progress;
+    private final ProxyHeader proxyHeader;
+    private final FrontConnectionFactory front;
+    private final LimitedRequests requests;
 
     /** The connector that this listener is on, or {@code null}. */
     private final AtomicReference<Connector> connector = new AtomicReference<>();
@@ -53,13 +62,16 @@ public final class ConnectionLimitListener
         @Override
         public void lifeCycleStarting(LifeCycle server) {
             if (connector.get() instanceof ServerConnector tcp && !tcp.isRunning()) {
-                answering.putInFront(tcp);
+                front.putInFront(tcp);
             }
         }
     };
 
     /** Whether connections are counted: from when the connector starts until it has stopped. */
     private volatile boolean counting;
+
+    /** What each connection has to do first. */
+    private volatile ConnectionPhase firstPhase = ConnectionPhase.FIRST_BYTE;
 
     /** {@code null} unless the connector is started. Guarded by this. */
     private Sweep sweep;
@@ -81,20 +93,21 @@ public final class ConnectionLimitListener
      *     {@link io.github.connlimit.ConnectionLimits#refuse()} says
      */
     public ConnectionLimitListener(ConnectionLimiter limiter, RefusalHandler<? super SocketChannel> refusalHandler) {
-        this(limiter, refusalHandler, SWEEP_MILLIS);
-    }
-
-    ConnectionLimitListener(
-            ConnectionLimiter limiter, RefusalHandler<? super SocketChannel> refusalHandler, long sweepMillis) {
         this.gate = new ConnectionGate<>(limiter);
         this.refusalHandler = refusalHandler;
-        this.sweepMillis = sweepMillis;
-        this.answering = new RefusalConnectionFactory(gate);
+        this.progress = new ConnectionProgress(gate);
+        this.proxyHeader = new ProxyHeader(gate, refusalHandler);
+        this.requests = new LimitedRequests(gate);
+        this.front = new FrontConnectionFactory(gate, progress, proxyHeader, refusalHandler == null);
     }
 
     /** The limiter that counts. */
     public ConnectionLimiter getLimiter() {
         return gate.limiter();
+    }
+
+    LimitedRequests requests() {
+        return requests;
     }
 
     /**
@@ -130,7 +143,9 @@ public final class ConnectionLimitListener
                     + " already; each connector needs one of its own, and they may share a limiter");
         }
         if (added instanceof ServerConnector tcp) {
-            answering.putInFront(tcp);
+            front.putInFront(tcp);
+            tcp.addBean(progress);
+            tcp.addEventListener(proxyHeader);
             tcp.getServer().addEventListener(serverListener);
         }
     }
@@ -142,12 +157,13 @@ public final class ConnectionLimitListener
             return;
         }
         stop();
-        gate.releaseAll();
         if (parent instanceof ServerConnector tcp) {
             tcp.getServer().removeEventListener(serverListener);
+            tcp.removeEventListener(proxyHeader);
+            tcp.removeBean(progress);
             tcp.getSelectorManager().removeEventListener(this);
             if (!tcp.isRunning()) {
-                answering.remove(tcp);
+                front.remove(tcp);
             }
         }
         connector.set(null);
@@ -159,11 +175,17 @@ public final class ConnectionLimitListener
         if (event != connector.get()) {
             return;
         }
-        boolean canAnswer = event instanceof ServerConnector tcp && answering.start(tcp);
+        boolean canAnswer = false;
+        if (event instanceof ServerConnector tcp) {
+            canAnswer = front.start(tcp);
+            firstPhase = front.firstPhase(tcp);
+            progress.start(tcp);
+        }
         if (!canAnswer && refusalHandler == null && gate.limiter().limits().refuse() == Refusal.RESPOND) {
             LOGGER.log(
                     System.Logger.Level.INFO,
-                    () -> "refuse=respond is as refuse=reset on " + event + ": its default protocol is not http/1.1");
+                    () -> "refuse=respond is as refuse=reset on " + event
+                            + ": its default protocol is neither http/1.1 nor TLS");
         }
         counting = true;
     }
@@ -172,9 +194,8 @@ public final class ConnectionLimitListener
     @Override
     public synchronized void lifeCycleStarted(LifeCycle event) {
         if (event == connector.get()) {
-            sweep = new Sweep(
-                    connector.get().getScheduler(), sweepMillis, () -> gate.releaseClosed(SocketChannel::isOpen));
-            sweep.schedule();
+            sweep = new Sweep(connector.get().getScheduler(), this::sweep);
+            sweep.run();
         }
     }
 
@@ -183,12 +204,6 @@ public final class ConnectionLimitListener
     public void lifeCycleStopped(LifeCycle event) {
         if (event == connector.get()) {
             stop();
-            // What is left are connections whose end Jetty does not report, since they were in the middle of a request,
-            // and connections accepted so late that Jetty has forgotten to close them.
-            gate.releaseClosed(socket -> {
-                Resetting.reset(socket);
-                return false;
-            });
         }
     }
 
@@ -198,20 +213,29 @@ public final class ConnectionLimitListener
         lifeCycleStopped(event);
     }
 
+    private long sweep() {
+        requests.endClosed();
+        return gate.sweep(progress);
+    }
+
     private synchronized void stop() {
         counting = false;
         if (sweep != null) {
             sweep.stop();
             sweep = null;
         }
-        answering.stop();
+        front.stop();
+        progress.stop();
+        requests.stop();
+        // Jetty has closed all connections, but it does not report those that were in the middle of a request.
+        gate.releaseAll();
     }
 
     /** Called by Jetty for each accepted connection, on the thread that accepts: admits or refuses it. Never throws. */
     @Override
     public void onAccepting(SelectableChannel channel) {
-        // It may have been closed by another listener.
-        if (!(channel instanceof SocketChannel socket) || !socket.isOpen()) {
+        // A channel may have been closed by another listener.
+        if (!counting || !(channel instanceof SocketChannel socket) || !socket.isOpen()) {
             return;
         }
         InetAddress peer;
@@ -224,21 +248,26 @@ public final class ConnectionLimitListener
         } catch (ClosedChannelException closed) {
             return;
         } catch (Throwable error) {
+            ErrorPolicy onError = gate.limiter().limits().onError();
             gate.report("getting the peer address of a connection failed, onError decides", error);
-            if (gate.limiter().limits().onError() == ErrorPolicy.REFUSE) {
+            if (onError == ErrorPolicy.REFUSE) {
                 Resetting.reset(socket);
             }
             return;
         }
-        if (!gate.admit(socket, peer)) {
+        if (!admit(socket, peer)) {
             refuse(socket, peer);
         } else if (!counting) {
-            // The connector has stopped, or this listener was removed, and all permits have been given back before.
+            // Stopped in the meantime: all permits have been given back, except perhaps this one.
             gate.release(socket);
-            if (connector.get() != null) {
-                Resetting.reset(socket);
-            }
         }
+    }
+
+    private boolean admit(SocketChannel socket, InetAddress peer) {
+        ConnectionLimits limits = gate.limiter().limits();
+        boolean toProve =
+                limits.maxPendingPerClient() > 0 || !limits.handshakeTimeout().isZero();
+        return toProve ? gate.admit(socket, peer, firstPhase) : gate.admit(socket, peer);
     }
 
     private void refuse(SocketChannel socket, InetAddress peer) {
@@ -252,7 +281,7 @@ public final class ConnectionLimitListener
                 }
             } else if (refusal == Refusal.CLOSE) {
                 socket.close();
-            } else if (refusal == Refusal.RESET || !answering.answer(socket, peer)) {
+            } else if (refusal == Refusal.RESET || !front.answer(socket, peer)) {
                 Resetting.reset(socket);
             }
         } catch (Throwable error) {
@@ -273,12 +302,14 @@ public final class ConnectionLimitListener
     public void onClosed(SelectableChannel channel) {
         if (channel instanceof SocketChannel socket) {
             gate.release(socket);
-            answering.closed(socket);
+            front.closed(socket);
+            progress.closed(socket);
         }
     }
 
     @Override
     public String toString() {
-        return getClass().getSimpleName() + "{open=" + gate.openConnections() + "}";
+        return getClass().getSimpleName() + "{open=" + gate.openConnections() + ","
+                + gate.limiter().limits() + "}";
     }
 }

@@ -10,8 +10,8 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.Scheduler;
 
 /**
- * A refused connection that is being answered, from its acceptance to its end {@value RefusalBudget#MAX_LINGER_MILLIS}
- * milliseconds later at most. Its end gives its place back. This class is thread-safe.
+ * A refused connection that is being answered, from its refusal to its end, which a deadline brings about if nothing else
+ * does. Its end gives its place back. This class is thread-safe.
  */
 final class RefusedChannel {
 
@@ -35,9 +35,8 @@ final class RefusedChannel {
     }
 
     /** To be called once, first. */
-    synchronized void startDeadline() {
-        deadline =
-                connector.getScheduler().schedule(this::reset, RefusalBudget.MAX_LINGER_MILLIS, TimeUnit.MILLISECONDS);
+    synchronized void startDeadline(long millis) {
+        deadline = connector.getScheduler().schedule(this::reset, millis, TimeUnit.MILLISECONDS);
     }
 
     /**
@@ -76,7 +75,10 @@ final class RefusedChannel {
             if (reset) {
                 Resetting.prepare(channel);
             }
-            if (opened != null) {
+            if (opened != null && reset) {
+                // Not through TLS, which might wait for whoever is reading.
+                Channels.lowest(opened).close();
+            } else if (opened != null) {
                 opened.close();
             } else {
                 channel.close();

@@ -1,12 +1,12 @@
 package io.github.connlimit.jetty;
 
 import io.github.connlimit.ConnectionGate;
-import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 import org.eclipse.jetty.io.AbstractConnection;
+import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
@@ -18,22 +18,35 @@ import org.eclipse.jetty.util.thread.Invocable;
  * away until it ends, within bounds. Tells no {@code Connection.Listener}: for Jetty's statistics there is no such
  * connection.
  */
-final class RefusedConnection extends AbstractConnection {
+final class RefusedConnection extends AbstractConnection implements Connection.UpgradeTo {
 
     private static final int BUFFER_SIZE = 8192;
 
     private final RefusedChannel refused;
+    private final Answer answer;
     private final ConnectionGate<?> gate;
     private final ByteBuffer input = BufferUtil.allocate(BUFFER_SIZE);
     private final Callback whenFillable;
+    private final Callback whenAnswered;
+    private boolean answered;
     private int bytesRead;
 
-    RefusedConnection(EndPoint endPoint, Executor executor, RefusedChannel refused, ConnectionGate<?> gate) {
+    RefusedConnection(
+            EndPoint endPoint, Executor executor, RefusedChannel refused, Answer answer, ConnectionGate<?> gate) {
         super(endPoint, executor);
         this.refused = refused;
+        this.answer = answer;
         this.gate = gate;
         this.whenFillable =
                 Callback.from(Invocable.InvocationType.NON_BLOCKING, this::onFillable, closedOrIdle -> refused.reset());
+        this.whenAnswered =
+                Callback.from(Invocable.InvocationType.NON_BLOCKING, this::afterAnswer, closed -> refused.reset());
+    }
+
+    /** What came together with a PROXY header, which is in clear text and needs no more than being thrown away. */
+    @Override
+    public void onUpgradeTo(ByteBuffer buffer) {
+        BufferUtil.clear(buffer);
     }
 
     @Override
@@ -43,19 +56,28 @@ final class RefusedConnection extends AbstractConnection {
             return;
         }
         try {
-            if (getEndPoint().flush(Refusal.httpResponse())) {
-                getEndPoint().shutdownOutput();
+            if (!answer()) {
                 onFillable();
-            } else {
-                // An empty send buffer that is too small for the answer: nothing to wait for.
-                refused.reset();
             }
-        } catch (IOException gone) {
-            refused.reset();
         } catch (Throwable error) {
-            refused.reset();
-            gate.report("answering a refused connection failed", error);
+            end(error);
         }
+    }
+
+    /** @return whether the answer is on its way */
+    private boolean answer() throws IOException {
+        ByteBuffer words = answer.to(input);
+        BufferUtil.clear(input);
+        if (words != null) {
+            answered = true;
+            getEndPoint().write(whenAnswered, words);
+        }
+        return answered;
+    }
+
+    private void afterAnswer() {
+        getEndPoint().shutdownOutput();
+        onFillable();
     }
 
     /** Called when there is input: reads all there is. */
@@ -64,12 +86,16 @@ final class RefusedConnection extends AbstractConnection {
         try {
             int read;
             while ((read = getEndPoint().fill(input)) > 0) {
-                BufferUtil.clear(input);
                 bytesRead += read;
                 if (bytesRead > RefusalBudget.MAX_LINGER_BYTES) {
                     refused.reset();
                     return;
                 }
+                if (!answered && answer()) {
+                    // Reading goes on when the answer has been written.
+                    return;
+                }
+                BufferUtil.clear(input);
             }
             if (read == 0) {
                 getEndPoint().fillInterested(whenFillable);
@@ -77,8 +103,15 @@ final class RefusedConnection extends AbstractConnection {
                 refused.close();
             }
         } catch (Throwable error) {
-            refused.reset();
-            gate.report("reading what a refused connection sent failed", error);
+            end(error);
+        }
+    }
+
+    private void end(Throwable error) {
+        refused.reset();
+        // A client that is gone, or has failed to complete the handshake, is no error of ours.
+        if (!(error instanceof IOException)) {
+            gate.report("answering a refused connection failed", error);
         }
     }
 }

@@ -1,14 +1,16 @@
 package io.github.connlimit.jetty;
 
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.eclipse.jetty.util.thread.Scheduler;
 
 /** Does something again and again until it is stopped, on a scheduler of Jetty's. This class is thread-safe. */
 final class Sweep implements Runnable {
 
     private final Scheduler scheduler;
-    private final long intervalMillis;
-    private final Runnable what;
+
+    /** Does it, and returns the time until it is to be done again, in milliseconds. */
+    private final LongSupplier what;
 
     /** The next time. Guarded by this. */
     private Scheduler.Task next;
@@ -16,24 +18,18 @@ final class Sweep implements Runnable {
     /** Once true, always true. Guarded by this. */
     private boolean stopped;
 
-    Sweep(Scheduler scheduler, long intervalMillis, Runnable what) {
+    Sweep(Scheduler scheduler, LongSupplier what) {
         this.scheduler = scheduler;
-        this.intervalMillis = intervalMillis;
         this.what = what;
-    }
-
-    synchronized void schedule() {
-        if (!stopped) {
-            next = scheduler.schedule(this, intervalMillis, TimeUnit.MILLISECONDS);
-        }
     }
 
     @Override
     public void run() {
-        try {
-            what.run();
-        } finally {
-            schedule();
+        long millis = what.getAsLong();
+        synchronized (this) {
+            if (!stopped) {
+                next = scheduler.schedule(this, millis, TimeUnit.MILLISECONDS);
+            }
         }
     }
 

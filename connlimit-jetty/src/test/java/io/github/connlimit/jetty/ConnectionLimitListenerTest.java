@@ -12,6 +12,7 @@ import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.LimiterListener;
 import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalReason;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -48,9 +49,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ConnectionLimitListenerTest {
-
-    /** So seldom that no test sees it. */
-    private static final long NEVER = 3_600_000;
 
     private final CapturedLog log = new CapturedLog();
 
@@ -326,25 +324,23 @@ class ConnectionLimitListenerTest {
         RecordingListener recording = new RecordingListener();
         TestServer server = new TestServer(1);
         server.connector.addBean(recording);
-        server.connector.addBean(new ConnectionLimitListener(server.limiter, null, 50));
+        server.connector.addBean(new ConnectionLimitListener(server.limiter));
         try (server) {
             server.started();
-            for (int i = 0; i < 3; i++) {
-                try (Client client = server.admitted(GREEDY)) {
-                    server.awaitOpen(GREEDY, 1);
-                    EndPoint endPoint =
-                            server.connector.getConnectedEndPoints().iterator().next();
-                    recording.events.clear();
-                    ((SocketChannel) endPoint.getTransport()).close();
-                    server.awaitZero();
-                    assertThat(recording.events).doesNotContain("closed", "acceptFailed");
-                    endPoint.close();
-                    assertThat(client.ending()).isEqualTo("end");
-                }
-                await().atMost(TestServer.DEADLINE)
-                        .untilAsserted(() -> assertThat(server.connector.getConnectedEndPoints())
-                                .isEmpty());
+            try (Client client = server.admitted(GREEDY)) {
+                server.awaitOpen(GREEDY, 1);
+                EndPoint endPoint =
+                        server.connector.getConnectedEndPoints().iterator().next();
+                recording.events.clear();
+                ((SocketChannel) endPoint.getTransport()).close();
+                server.awaitZero();
+                assertThat(recording.events).doesNotContain("closed", "acceptFailed");
+                endPoint.close();
+                assertThat(client.ending()).isEqualTo("end");
             }
+            await().atMost(TestServer.DEADLINE)
+                    .untilAsserted(() ->
+                            assertThat(server.connector.getConnectedEndPoints()).isEmpty());
         }
     }
 
@@ -485,7 +481,7 @@ class ConnectionLimitListenerTest {
                 TestServer.limiter(1),
                 jetty -> new ServerConnector(jetty, null, scheduler, null, 1, 1, new HttpConnectionFactory()));
         ServerConnector connector = server.connector;
-        connector.addBean(new ConnectionLimitListener(server.limiter, null, 20));
+        connector.addBean(new ConnectionLimitListener(server.limiter));
         try (server) {
             server.started();
             await().atMost(TestServer.DEADLINE).until(() -> scheduler.scheduled.get() > 3);
@@ -592,7 +588,7 @@ class ConnectionLimitListenerTest {
     @EnumSource(Refusal.class)
     void peerThatCannotBeToldIsRefused(Refusal refusal) throws Exception {
         try (TestServer server = new TestServer(limiter(1, refusal, ErrorPolicy.REFUSE))) {
-            ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter, null, NEVER);
+            ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter);
             server.connector.addBean(listener);
             server.started();
             for (FakeChannel channel : unknownPeers()) {
@@ -611,7 +607,7 @@ class ConnectionLimitListenerTest {
     @Test
     void peerThatCannotBeToldIsAdmittedIfSoConfigured() throws Exception {
         try (TestServer server = new TestServer(limiter(1, Refusal.RESET, ErrorPolicy.ADMIT))) {
-            ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter, null, NEVER);
+            ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter);
             server.connector.addBean(listener);
             server.started();
             for (FakeChannel channel : unknownPeers()) {
@@ -734,12 +730,12 @@ class ConnectionLimitListenerTest {
     private static final class ThrowingLimiterListener implements LimiterListener {
 
         @Override
-        public void admitted(InetAddress peer, ClientUsage client) {
+        public void admitted(ClientUsage client) {
             throw new IllegalStateException("thrown by the test");
         }
 
         @Override
-        public void refused(InetAddress peer, ClientUsage client) {
+        public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
             throw new StackOverflowError("thrown by the test");
         }
 

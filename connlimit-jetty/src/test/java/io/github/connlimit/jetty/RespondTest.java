@@ -22,7 +22,6 @@ import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.ServerConnector;
-import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -226,39 +225,6 @@ class RespondTest {
     }
 
     @Test
-    void isResetOnTls() throws Exception {
-        SslConnectionFactory ssl = new SslConnectionFactory(TestTls.serverContext(), "http/1.1");
-        try (TestServer server = new TestServer(
-                responding(1), jetty -> new ServerConnector(jetty, 1, 1, ssl, new HttpConnectionFactory()))) {
-            server.limited();
-            assertThat(server.connector.getProtocols()).doesNotContain(RefusalConnectionFactory.PROTOCOL);
-            try (Client admitted = server.connect(GREEDY);
-                    Client refused = server.connect(GREEDY)) {
-                TestTls.client(admitted.socket()).startHandshake();
-                assertThat(refused.ending()).isEqualTo("reset");
-            }
-            server.awaitZero();
-        }
-    }
-
-    @Test
-    void isResetIfTlsIsAddedAfterTheListener() throws Exception {
-        TestServer server = new TestServer(responding(1));
-        try (server) {
-            server.connector.addBean(new ConnectionLimitListener(server.limiter));
-            server.connector.addFirstConnectionFactory(new SslConnectionFactory(TestTls.serverContext(), "http/1.1"));
-            server.started();
-            assertThat(server.connector.getProtocols()).containsExactly("ssl", "http/1.1");
-            try (Client admitted = server.connect(GREEDY);
-                    Client refused = server.connect(GREEDY)) {
-                TestTls.client(admitted.socket()).startHandshake();
-                assertThat(refused.ending()).isEqualTo("reset");
-            }
-            server.awaitZero();
-        }
-    }
-
-    @Test
     void answersThoughTheFactoriesWereReplaced() throws Exception {
         TestServer server = new TestServer(responding(1));
         try (server) {
@@ -282,7 +248,7 @@ class RespondTest {
                 assertThat(server.connector.getDefaultProtocol()).isEqualTo("connlimit");
                 assertThat(server.connector.getConnectionFactory(HttpConnectionFactory.class))
                         .isNotNull();
-                assertThat(server.connector.dump()).containsOnlyOnce("RefusalConnectionFactory{");
+                assertThat(server.connector.dump()).containsOnlyOnce("FrontConnectionFactory{");
                 try (Client admitted = server.admitted(GREEDY)) {
                     assertThat(answer(server, "")).startsWith("HTTP/1.1 429 ");
                     assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");

@@ -1,0 +1,99 @@
+package io.github.connlimit.jetty;
+
+import io.github.connlimit.ConnectionGate;
+import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalHandler;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.nio.channels.SocketChannel;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.ssl.SslConnection;
+import org.eclipse.jetty.server.ProxyConnectionFactory;
+
+/**
+ * Counts a connection for the client that its PROXY protocol header names. As a listener it does so where a
+ * {@code ProxyConnectionFactory} has been told what comes next, so that {@link FrontConnectionFactory} cannot stand
+ * between the two. This class is thread-safe.
+ */
+final class ProxyHeader implements Connection.Listener {
+
+    private final ConnectionGate<SocketChannel> gate;
+
+    /** {@code null} for what the limits say. */
+    private final RefusalHandler<? super SocketChannel> refusalHandler;
+
+    ProxyHeader(ConnectionGate<SocketChannel> gate, RefusalHandler<? super SocketChannel> refusalHandler) {
+        this.gate = gate;
+        this.refusalHandler = refusalHandler;
+    }
+
+    /** Whether the EndPoint comes right after a PROXY header. */
+    static boolean precedes(EndPoint endPoint) {
+        return endPoint instanceof ProxyConnectionFactory.ProxyEndPoint;
+    }
+
+    /** The client that the header names, or {@code null} if it names none that has an IP address. */
+    static InetAddress client(EndPoint endPoint) {
+        return endPoint.getRemoteSocketAddress() instanceof InetSocketAddress remote ? remote.getAddress() : null;
+    }
+
+    /**
+     * Counts a connection anew, right after the header.
+     *
+     * @return false if it is refused, and has to be ended
+     */
+    boolean admit(SocketChannel channel, EndPoint endPoint) {
+        InetAddress client = client(endPoint);
+        InetAddress peer;
+        try {
+            SocketAddress remote = channel.getRemoteAddress();
+            peer = remote instanceof InetSocketAddress tcp ? tcp.getAddress() : null;
+        } catch (IOException closed) {
+            return true;
+        }
+        // A header without an address (LOCAL, UNKNOWN) gives the peer's own.
+        return client == null || peer == null || client.equals(peer) || gate.reassign(channel, peer, client);
+    }
+
+    /** Prepares a refused connection for being closed. */
+    void refuse(SocketChannel channel, EndPoint endPoint) {
+        try {
+            if (refusalHandler != null) {
+                refusalHandler.refuse(channel, client(endPoint));
+            } else if (gate.limiter().limits().refuse() != Refusal.CLOSE) {
+                Resetting.prepare(channel);
+            }
+        } catch (Throwable error) {
+            gate.report("refusing a connection failed", error);
+        }
+    }
+
+    @Override
+    public void onOpened(Connection connection) {
+        EndPoint endPoint = connection.getEndPoint();
+        SocketChannel channel = precedes(endPoint) ? Channels.of(endPoint) : null;
+        if (channel == null) {
+            return;
+        }
+        if (admit(channel, endPoint)) {
+            if (!(connection instanceof SslConnection)) {
+                gate.handshakeCompleted(channel);
+            }
+            return;
+        }
+        if (connection instanceof Connection.UpgradeFrom reader) {
+            // Takes away what came together with the header: it would be served even though the connection is closed.
+            reader.onUpgradeFrom();
+        }
+        refuse(channel, endPoint);
+        endPoint.close();
+    }
+
+    @Override
+    public String toString() {
+        return getClass().getSimpleName();
+    }
+}
