@@ -101,7 +101,7 @@ final class ConnectionProgress
             connection = tls.getSslEndPoint().getConnection();
         }
         // A protocol that does not count bytes says -1.
-        long bytes = connection == null ? 0 : connection.getBytesIn();
+        long bytes = connection.getBytesIn();
         if (phase == ConnectionPhase.HANDSHAKE) {
             // Jetty's readers of a PROXY header, and of what tells TLS from clear text, do not count: these wait still.
             return bytes >= 0;
@@ -109,8 +109,12 @@ final class ConnectionProgress
         if (connection instanceof NegotiatingServerConnection) {
             return false;
         }
-        // What came together with a PROXY header is not among the bytes, but a request is a message.
-        return bytes != 0 || connection.getMessagesIn() > 0;
+        return bytes < 0 || hasRead(connection);
+    }
+
+    /** What came together with a PROXY header is not among the bytes, but a request is a message. */
+    private static boolean hasRead(Connection connection) {
+        return connection.getBytesIn() > 0 || connection.getMessagesIn() > 0;
     }
 
     private static void close(SocketChannel channel, EndPoint endPoint) {
@@ -132,7 +136,7 @@ final class ConnectionProgress
     @Override
     public void onClosed(Connection connection) {
         EndPoint endPoint = connection.getEndPoint();
-        if (endPoint.isOpen() && connection.getBytesIn() > 0 && !(connection instanceof SslConnection)) {
+        if (endPoint.isOpen() && hasRead(connection) && !(connection instanceof SslConnection)) {
             SocketChannel channel = Channels.of(endPoint);
             if (channel != null) {
                 gate.established(channel);

@@ -6,6 +6,9 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.util.Arrays;
+import javax.net.ssl.SSLSocket;
 
 /** A TCP connection of a client with an address of its own. */
 final class Client implements AutoCloseable {
@@ -17,6 +20,12 @@ final class Client implements AutoCloseable {
 
     private final Socket socket = new Socket();
     private boolean resetAtOnce;
+
+    /** Above TLS, or the socket. */
+    private Socket top = socket;
+
+    /** To be sent before what is sent next. */
+    private String first = "";
 
     private Client(String from, int port) throws IOException {
         socket.setSoTimeout(TIMEOUT_MILLIS);
@@ -45,7 +54,29 @@ final class Client implements AutoCloseable {
     }
 
     void send(byte[] bytes) throws IOException {
-        socket.getOutputStream().write(bytes);
+        byte[] before = first.getBytes(StandardCharsets.US_ASCII);
+        first = "";
+        byte[] all = Arrays.copyOf(before, before.length + bytes.length);
+        System.arraycopy(bytes, 0, all, before.length, bytes.length);
+        top.getOutputStream().write(all);
+    }
+
+    /** Keeps this back, to go together with what is sent next. */
+    void first(String text) {
+        first = text;
+    }
+
+    /** From now on by TLS, after a handshake. */
+    Client tls() throws GeneralSecurityException, IOException {
+        return tls("http/1.1");
+    }
+
+    /** As {@link #tls()}, with this protocol by ALPN. */
+    Client tls(String protocol) throws GeneralSecurityException, IOException {
+        SSLSocket tls = TestTls.client(socket, protocol);
+        tls.startHandshake();
+        top = tls;
+        return this;
     }
 
     /** Sends a GET and reads the answer's head and body (by Content-Length). */
@@ -56,12 +87,9 @@ final class Client implements AutoCloseable {
 
     /** One response with a Content-Length. */
     String readResponse() throws IOException {
-        StringBuilder response = new StringBuilder();
-        InputStream in = socket.getInputStream();
-        while (response.indexOf("\r\n\r\n") < 0) {
-            response.append(next(in));
-        }
-        String head = response.toString();
+        String head = readHead();
+        StringBuilder response = new StringBuilder(head);
+        InputStream in = top.getInputStream();
         int from = head.toLowerCase().indexOf("content-length:") + "content-length:".length();
         int length = Integer.parseInt(
                 head.substring(from, head.indexOf("\r\n", from)).trim());
@@ -69,6 +97,15 @@ final class Client implements AutoCloseable {
             response.append(next(in));
         }
         return response.toString();
+    }
+
+    /** The head of a response. */
+    String readHead() throws IOException {
+        StringBuilder head = new StringBuilder();
+        while (head.indexOf("\r\n\r\n") < 0) {
+            head.append(next(top.getInputStream()));
+        }
+        return head.toString();
     }
 
     private static char next(InputStream in) throws IOException {
@@ -81,7 +118,7 @@ final class Client implements AutoCloseable {
 
     /** All that comes until the end of the stream. */
     String readAll() throws IOException {
-        return new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+        return new String(top.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
     }
 
     /** How the server ended the connection, after having sent nothing: "reset" or "end". */
@@ -99,6 +136,11 @@ final class Client implements AutoCloseable {
 
     private static boolean isReset(SocketException error) {
         return error.getMessage().contains("reset");
+    }
+
+    /** What the server sends, one byte, or -1. */
+    int read() throws IOException {
+        return top.getInputStream().read();
     }
 
     /** Closes by TCP RST. */

@@ -7,15 +7,28 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http2.server.HTTP2ServerConnectionFactory;
 import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.HttpStream;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.component.LifeCycle;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -34,6 +47,12 @@ final class TestServer implements AutoCloseable {
 
     /** How many requests do. */
     final AtomicInteger holding = new AtomicInteger();
+
+    /** How many requests have reached the application. */
+    final AtomicInteger requests = new AtomicInteger();
+
+    /** Asynchronous requests of /async wait here for being completed. */
+    final Queue<Callback> async = new ConcurrentLinkedQueue<>();
 
     /** A server with a limiter for this many connections, and a connector without a listener, not started. */
     TestServer(int maxPerClient) {
@@ -74,10 +93,45 @@ final class TestServer implements AutoCloseable {
                 ConnectionLimits.builder().maxPerClient(maxPerClient).build());
     }
 
+    static ConnectionLimiter limiter(ConnectionLimits.Builder limits) {
+        return new ConnectionLimiter(limits.build());
+    }
+
+    /** TLS with ALPN for HTTP/2 and HTTP/1.1, behind these. */
+    static NewConnector tls(ConnectionFactory... before) {
+        return server -> {
+            HttpConfiguration configuration = new HttpConfiguration();
+            configuration.addCustomizer(new SecureRequestCustomizer(false));
+            ALPNServerConnectionFactory alpn = new ALPNServerConnectionFactory();
+            alpn.setDefaultProtocol("http/1.1");
+            List<ConnectionFactory> all = new ArrayList<>(List.of(before));
+            all.add(new SslConnectionFactory(TestTls.serverContext(), alpn.getProtocol()));
+            all.add(alpn);
+            all.add(new HTTP2ServerConnectionFactory(configuration));
+            all.add(new HttpConnectionFactory(configuration));
+            return new ServerConnector(server, 1, 1, all.toArray(ConnectionFactory[]::new));
+        };
+    }
+
+    /** Clear text, behind these. */
+    static NewConnector plain(ConnectionFactory... before) {
+        return server -> {
+            List<ConnectionFactory> all = new ArrayList<>(List.of(before));
+            all.add(new HttpConnectionFactory());
+            return new ServerConnector(server, 1, 1, all.toArray(ConnectionFactory[]::new));
+        };
+    }
+
     /** Adds a listener and starts. */
     TestServer limited() throws Exception {
         connector.addBean(new ConnectionLimitListener(limiter));
         return started();
+    }
+
+    /** As {@link #limited}, with a handler in front. */
+    TestServer handled() throws Exception {
+        server.insertHandler(new ConnectionLimitHandler());
+        return limited();
     }
 
     TestServer started() throws Exception {
@@ -144,7 +198,22 @@ final class TestServer implements AutoCloseable {
 
         @Override
         public boolean handle(Request request, Response response, Callback callback) throws Exception {
+            requests.incrementAndGet();
             switch (Request.getPathInContext(request)) {
+                case "/async":
+                    async.add(callback);
+                    return true;
+                case "/upgrade":
+                    response.setStatus(101);
+                    response.getHeaders().put(HttpHeader.UPGRADE, "echo");
+                    response.getHeaders().put(HttpHeader.CONNECTION, "Upgrade");
+                    EndPoint endPoint =
+                            request.getConnectionMetaData().getConnection().getEndPoint();
+                    request.setAttribute(
+                            HttpStream.UPGRADE_CONNECTION_ATTRIBUTE,
+                            new EchoConnection(endPoint, server.getThreadPool()));
+                    response.write(true, null, callback);
+                    return true;
                 case "/throw":
                     throw new IllegalStateException("thrown by the test's handler");
                 case "/hold":

@@ -13,9 +13,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Date;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
-import javax.net.ssl.X509TrustManager;
+import javax.net.ssl.X509ExtendedTrustManager;
 import javax.security.auth.x500.X500Principal;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
@@ -64,18 +66,51 @@ final class TestTls {
 
     /** A TLS client on top of a connection, before the handshake. */
     static SSLSocket client(Socket below) throws GeneralSecurityException, IOException {
-        SSLContext context = SSLContext.getInstance("TLS");
-        context.init(null, new TrustManager[] {new TrustAnybody()}, null);
-        return (SSLSocket) context.getSocketFactory().createSocket(below, "localhost", below.getPort(), true);
+        return (SSLSocket) trustingAnybody().getSocketFactory().createSocket(below, "localhost", below.getPort(), true);
     }
 
-    private static final class TrustAnybody implements X509TrustManager {
+    private static SSLContext trustingAnybody() throws GeneralSecurityException {
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, new TrustManager[] {new TrustAnybody()}, null);
+        return context;
+    }
+
+    /** As {@link #client(Socket)}, asking for one protocol by ALPN. */
+    static SSLSocket client(Socket below, String protocol) throws GeneralSecurityException, IOException {
+        SSLSocket client = client(below);
+        SSLParameters parameters = client.getSSLParameters();
+        parameters.setApplicationProtocols(new String[] {protocol});
+        client.setSSLParameters(parameters);
+        return client;
+    }
+
+    /** For Jetty's own client. */
+    static SslContextFactory.Client clientContext() throws GeneralSecurityException {
+        SslContextFactory.Client context = new SslContextFactory.Client();
+        context.setSslContext(trustingAnybody());
+        return context;
+    }
+
+    /** Extended, or the name would be checked besides. */
+    private static final class TrustAnybody extends X509ExtendedTrustManager {
 
         @Override
         public void checkClientTrusted(X509Certificate[] chain, String authType) {}
 
         @Override
         public void checkServerTrusted(X509Certificate[] chain, String authType) {}
+
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket) {}
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket) {}
+
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine) {}
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine) {}
 
         @Override
         public X509Certificate[] getAcceptedIssuers() {
