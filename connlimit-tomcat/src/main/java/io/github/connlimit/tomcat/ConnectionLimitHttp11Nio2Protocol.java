@@ -2,8 +2,11 @@ package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.RefusalHandler;
+import java.net.InetSocketAddress;
 import java.nio.channels.AsynchronousSocketChannel;
+import java.util.Optional;
 import org.apache.coyote.http11.Http11Nio2Protocol;
 
 /**
@@ -13,15 +16,15 @@ import org.apache.coyote.http11.Http11Nio2Protocol;
  * <p>Who counts is decided at the start: the limiter that was set by code, else that of the {@link ConnectionLimitValve}
  * in the Connector's Service, else one that is made of the attributes of this protocol, all of which have defaults. An
  * attribute that is not allowed keeps the protocol from being initialised, and attributes besides one of the others keep
- * it from being started; it never runs without limits for that. Once started, setting an attribute changes the limiter in
- * force at once, or throws {@link IllegalArgumentException} and changes nothing.
+ * it from being started; it never runs without limits for that.
  *
  * <p>{@link java.nio.channels.AsynchronousSocketChannel} knows no {@code SO_LINGER}: {@link io.github.connlimit.Refusal#RESET}
  * is as {@link io.github.connlimit.Refusal#CLOSE} here.
  *
  * <p>This class is thread-safe.
  */
-public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol implements LimitedProtocol {
+public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol
+        implements LimitedProtocol, ConnectionLimitAttributes {
 
     private final LimitedNio2Endpoint endpoint;
     private final ProtocolLimit<AsynchronousSocketChannel> limit;
@@ -46,7 +49,7 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol 
         limit.limiter(limiter);
     }
 
-    /** What counts the connections, or {@code null} before the first start. */
+    @Override
     public ConnectionLimiter getLimiter() {
         return limit.settings().limiter();
     }
@@ -64,64 +67,16 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol 
         limit.useServiceLimiter(limiter);
     }
 
-    /** See {@link ConnectionLimits#maxPerClient()}. */
-    public String getMaxPerClient() {
-        return limit.settings().get("maxPerClient");
+    /** For the Valve of the Service. */
+    @Override
+    public Optional<ConnectionPermit> connectionPermit(InetSocketAddress remote) {
+        return limit.connectionPermit(remote);
     }
 
-    /** See {@link ConnectionLimits.Builder#maxPerClient}. */
-    public void setMaxPerClient(String connections) {
-        limit.settings().set("maxPerClient", connections);
-    }
-
-    /** See {@link ConnectionLimits#rules()}. */
-    public String getRules() {
-        return limit.settings().get("rules");
-    }
-
-    /** See {@link ConnectionLimits.Builder#rules}. */
-    public void setRules(String rules) {
-        limit.settings().set("rules", rules);
-    }
-
-    /** See {@link ConnectionLimits#ipv4Prefix()}. */
-    public String getIpv4Prefix() {
-        return limit.settings().get("ipv4Prefix");
-    }
-
-    /** See {@link ConnectionLimits.Builder#ipv4Prefix}. */
-    public void setIpv4Prefix(String length) {
-        limit.settings().set("ipv4Prefix", length);
-    }
-
-    /** See {@link ConnectionLimits#ipv6Prefix()}. */
-    public String getIpv6Prefix() {
-        return limit.settings().get("ipv6Prefix");
-    }
-
-    /** See {@link ConnectionLimits.Builder#ipv6Prefix}. */
-    public void setIpv6Prefix(String length) {
-        limit.settings().set("ipv6Prefix", length);
-    }
-
-    /** See {@link ConnectionLimits#refuse()}. */
-    public String getRefuse() {
-        return limit.settings().get("refuse");
-    }
-
-    /** See {@link ConnectionLimits.Builder#refuse}. */
-    public void setRefuse(String how) {
-        limit.settings().set("refuse", how);
-    }
-
-    /** See {@link ConnectionLimits#onError()}. */
-    public String getOnError() {
-        return limit.settings().get("onError");
-    }
-
-    /** See {@link ConnectionLimits.Builder#onError}. */
-    public void setOnError(String policy) {
-        limit.settings().set("onError", policy);
+    /** For the Valve of the Service. */
+    @Override
+    public void whenClosed(InetSocketAddress remote, Runnable action) {
+        limit.whenClosed(remote, action);
     }
 
     @Override
@@ -136,35 +91,6 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol 
     @Override
     public String getProperty(String name) {
         return LimiterSettings.isSetting(name) ? limit.settings().get(name) : super.getProperty(name);
-    }
-
-    /** Connections that are open and counted, by all that the limiter counts for. */
-    public long getOpenConnections() {
-        return limit.settings().openConnections();
-    }
-
-    /** Clients with at least one open connection. */
-    public long getClients() {
-        return limit.settings().clients();
-    }
-
-    /** Connections admitted since the limiter was made. */
-    public long getAdmitted() {
-        return limit.settings().admitted();
-    }
-
-    /** Connections refused since the limiter was made. */
-    public long getRefused() {
-        return limit.settings().refused();
-    }
-
-    /**
-     * The clients with most open connections, the largest first, one text each.
-     *
-     * @param count how many to name, 0 or more
-     */
-    public String[] topClients(int count) {
-        return limit.settings().topClients(count);
     }
 
     @Override

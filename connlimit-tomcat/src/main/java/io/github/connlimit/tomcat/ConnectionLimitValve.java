@@ -30,18 +30,24 @@ import org.apache.catalina.valves.ValveBase;
  * exempts: from anybody else, a header that names another client changes nothing. A request over the limit is answered
  * with status 429. An asynchronous request counts until it is completed.
  *
+ * <p>The Valve also counts the long-lived streams, of which a client may have {@link ConnectionLimits#reservedConnections()}
+ * fewer than connections: a request that asks for an upgrade to another protocol (not {@code h2c}) counts until its
+ * connection is closed, or until it ends if there was no upgrade, and one that accepts {@code text/event-stream} until it
+ * is completed. One too many is answered with status 429. On a Connector with another protocol, an upgraded connection
+ * is not known, and does not count.
+ *
  * <p>An attribute that is not allowed keeps the Valve from being started, and with it the Connectors that would ask it
  * for the limits. Once started, setting an attribute changes the limits at once, or throws
  * {@link IllegalArgumentException} and changes nothing. This class is thread-safe.
  */
-public final class ConnectionLimitValve extends ValveBase implements AccessLog {
+public final class ConnectionLimitValve extends ValveBase implements AccessLog, ConnectionLimitAttributes {
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimitValve.class.getName());
 
     private static final int TOO_MANY_REQUESTS = 429;
 
     /** The same words as at accept. */
-    private static final String REFUSED = "client connection limit reached\n";
+    static final String REFUSED = "client connection limit reached\n";
 
     private final LimiterSettings settings = new LimiterSettings();
     private final PropertyChangeListener connectors = this::connectorChanged;
@@ -71,97 +77,23 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog {
     }
 
     /** What counts, or {@code null} if none was set and the Valve was never started. */
+    @Override
     public synchronized ConnectionLimiter getLimiter() {
         return setLimiter != null ? setLimiter : settings.limiter();
     }
 
-    /** See {@link ConnectionLimits#maxPerClient()}. */
-    public String getMaxPerClient() {
-        return settings.get("maxPerClient");
+    @Override
+    public String getProperty(String name) {
+        return LimiterSettings.isSetting(name) ? settings.get(name) : null;
     }
 
-    /** See {@link ConnectionLimits.Builder#maxPerClient}. */
-    public void setMaxPerClient(String connections) {
-        settings.set("maxPerClient", connections);
-    }
-
-    /** See {@link ConnectionLimits#rules()}. */
-    public String getRules() {
-        return settings.get("rules");
-    }
-
-    /** See {@link ConnectionLimits.Builder#rules}. */
-    public void setRules(String rules) {
-        settings.set("rules", rules);
-    }
-
-    /** See {@link ConnectionLimits#ipv4Prefix()}. */
-    public String getIpv4Prefix() {
-        return settings.get("ipv4Prefix");
-    }
-
-    /** See {@link ConnectionLimits.Builder#ipv4Prefix}. */
-    public void setIpv4Prefix(String length) {
-        settings.set("ipv4Prefix", length);
-    }
-
-    /** See {@link ConnectionLimits#ipv6Prefix()}. */
-    public String getIpv6Prefix() {
-        return settings.get("ipv6Prefix");
-    }
-
-    /** See {@link ConnectionLimits.Builder#ipv6Prefix}. */
-    public void setIpv6Prefix(String length) {
-        settings.set("ipv6Prefix", length);
-    }
-
-    /** See {@link ConnectionLimits#refuse()}. */
-    public String getRefuse() {
-        return settings.get("refuse");
-    }
-
-    /** See {@link ConnectionLimits.Builder#refuse}; for the protocols, as a request is always answered with 429. */
-    public void setRefuse(String how) {
-        settings.set("refuse", how);
-    }
-
-    /** See {@link ConnectionLimits#onError()}. */
-    public String getOnError() {
-        return settings.get("onError");
-    }
-
-    /** See {@link ConnectionLimits.Builder#onError}. */
-    public void setOnError(String policy) {
-        settings.set("onError", policy);
-    }
-
-    /** Connections, and requests counted by this Valve, that are open. */
-    public long getOpenConnections() {
-        return settings.openConnections();
-    }
-
-    /** Clients with at least one of them open. */
-    public long getClients() {
-        return settings.clients();
-    }
-
-    /** Connections and requests admitted since the limiter was made. */
-    public long getAdmitted() {
-        return settings.admitted();
-    }
-
-    /** Connections and requests refused since the limiter was made. */
-    public long getRefused() {
-        return settings.refused();
-    }
-
-    /**
-     * The clients with most open connections, the largest first, one text each.
-     *
-     * @param count how many to name, 0 or more
-     */
-    public String[] topClients(int count) {
-        return settings.topClients(count);
+    @Override
+    public boolean setProperty(String name, String value) {
+        if (!LimiterSettings.isSetting(name)) {
+            return false;
+        }
+        settings.set(name, value);
+        return true;
     }
 
     @Override
@@ -274,7 +206,7 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog {
         try {
             getNext().invoke(request, response);
         } finally {
-            counted.returned(request, token);
+            counted.returned(request, response, token);
         }
     }
 

@@ -1,35 +1,35 @@
 package io.github.connlimit.tomcat;
 
-import java.util.function.Consumer;
+import java.nio.channels.NetworkChannel;
+import java.util.function.Function;
 import org.apache.tomcat.util.net.AbstractEndpoint.Handler;
 import org.apache.tomcat.util.net.SocketEvent;
 import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /**
- * Tomcat's handler of connections, with a look at how they end. This class is thread-safe.
+ * Tomcat's handler of connections, with a look at how they end, and without those that are refused. This class is
+ * thread-safe.
  *
  * @param <S> Tomcat's channel
+ * @param <U> the channel of a connection
  */
-final class LimitedHandler<S> implements Handler<S> {
+final class LimitedHandler<S, U extends NetworkChannel> implements Handler<S> {
 
     private final Handler<S> handler;
-    private final Consumer<SocketWrapperBase<S>> released;
+    private final LimitedConnections<U> limited;
+    private final Function<S, U> channelOf;
 
-    /**
-     * Decorates a handler.
-     *
-     * @param handler Tomcat's
-     * @param released told of each connection that ends, as long as its channel is still known; must not throw
-     */
-    LimitedHandler(Handler<S> handler, Consumer<SocketWrapperBase<S>> released) {
+    LimitedHandler(Handler<S> handler, LimitedConnections<U> limited, Function<S, U> channelOf) {
         this.handler = handler;
-        this.released = released;
+        this.limited = limited;
+        this.channelOf = channelOf;
     }
 
     @Override
     public SocketState process(SocketWrapperBase<S> wrapper, SocketEvent event) {
         try {
-            return handler.process(wrapper, event);
+            TlsRefusal refusal = wrapper == null ? null : limited.refusal(wrapper.getSocket(), channelOf);
+            return refusal == null ? handler.process(wrapper, event) : refusal.process(wrapper, event);
         } catch (VirtualMachineError error) {
             // Tomcat closes the connection after any other error, but forgets it after this one.
             if (wrapper != null) {
@@ -44,7 +44,7 @@ final class LimitedHandler<S> implements Handler<S> {
         try {
             handler.release(wrapper);
         } finally {
-            released.accept(wrapper);
+            limited.release(channelOf.apply(wrapper.getSocket()));
         }
     }
 

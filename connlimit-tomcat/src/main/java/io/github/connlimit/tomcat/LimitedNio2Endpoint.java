@@ -1,11 +1,15 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.ConnectionPhase;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.channels.AsynchronousSocketChannel;
 import java.util.concurrent.ScheduledExecutorService;
 import org.apache.tomcat.util.net.Nio2Channel;
 import org.apache.tomcat.util.net.Nio2Endpoint;
+import org.apache.tomcat.util.net.SocketBufferHandler;
+import org.apache.tomcat.util.net.SocketEvent;
+import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /** An NIO2 endpoint that asks the limits about each connection it has accepted. */
 class LimitedNio2Endpoint extends Nio2Endpoint {
@@ -23,8 +27,15 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
 
     @Override
     public void setHandler(Handler<Nio2Channel> handler) {
-        super.setHandler(new LimitedHandler<>(
-                handler, wrapper -> limited.release(wrapper.getSocket().getIOChannel())));
+        super.setHandler(new LimitedHandler<>(handler, limited, Nio2Channel::getIOChannel));
+    }
+
+    @Override
+    protected Nio2Channel createChannel(SocketBufferHandler buffer) {
+        Progress<AsynchronousSocketChannel> progress = new Progress<>(limited);
+        return isSSLEnabled()
+                ? new TrackedSecureNio2Channel(buffer, this, progress)
+                : new TrackedNio2Channel(buffer, progress);
     }
 
     @Override
@@ -76,6 +87,43 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
         @Override
         public void destroy(AsynchronousSocketChannel channel) {
             destroySocket(channel);
+        }
+
+        @Override
+        public ConnectionPhase phase(AsynchronousSocketChannel channel) {
+            Progress<AsynchronousSocketChannel> progress = progress(connections.get(channel));
+            return progress == null ? null : progress.phase();
+        }
+
+        @Override
+        public boolean closeExpired(AsynchronousSocketChannel channel) {
+            SocketWrapperBase<Nio2Channel> wrapper = connections.get(channel);
+            Progress<AsynchronousSocketChannel> progress = progress(wrapper);
+            if (progress == null || !progress.expire(channel)) {
+                return false;
+            }
+            close(wrapper);
+            return true;
+        }
+
+        private Progress<AsynchronousSocketChannel> progress(SocketWrapperBase<Nio2Channel> wrapper) {
+            Nio2Channel channel = wrapper == null ? null : wrapper.getSocket();
+            if (channel instanceof TrackedSecureNio2Channel secure) {
+                return secure.progress();
+            }
+            return channel instanceof TrackedNio2Channel plain ? plain.progress() : null;
+        }
+
+        @Override
+        public void close(AsynchronousSocketChannel channel) {
+            close(connections.get(channel));
+        }
+
+        private void close(SocketWrapperBase<Nio2Channel> wrapper) {
+            // As Tomcat's own time-outs do it, safely with regard to a thread that is processing the connection.
+            if (wrapper != null && !processSocket(wrapper, SocketEvent.ERROR, true)) {
+                wrapper.close();
+            }
         }
 
         @Override

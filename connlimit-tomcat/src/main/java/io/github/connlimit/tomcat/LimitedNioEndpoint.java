@@ -1,5 +1,6 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.ConnectionPhase;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.net.StandardSocketOptions;
@@ -7,6 +8,9 @@ import java.nio.channels.SocketChannel;
 import java.util.concurrent.ScheduledExecutorService;
 import org.apache.tomcat.util.net.NioChannel;
 import org.apache.tomcat.util.net.NioEndpoint;
+import org.apache.tomcat.util.net.SocketBufferHandler;
+import org.apache.tomcat.util.net.SocketEvent;
+import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /** An NIO endpoint that asks the limits about each connection it has accepted. */
 class LimitedNioEndpoint extends NioEndpoint {
@@ -24,8 +28,15 @@ class LimitedNioEndpoint extends NioEndpoint {
 
     @Override
     public void setHandler(Handler<NioChannel> handler) {
-        super.setHandler(new LimitedHandler<>(
-                handler, wrapper -> limited.release(wrapper.getSocket().getIOChannel())));
+        super.setHandler(new LimitedHandler<>(handler, limited, NioChannel::getIOChannel));
+    }
+
+    @Override
+    protected NioChannel createChannel(SocketBufferHandler buffer) {
+        Progress<SocketChannel> progress = new Progress<>(limited);
+        return isSSLEnabled()
+                ? new TrackedSecureNioChannel(buffer, this, progress)
+                : new TrackedNioChannel(buffer, progress);
     }
 
     @Override
@@ -77,6 +88,43 @@ class LimitedNioEndpoint extends NioEndpoint {
         @Override
         public void destroy(SocketChannel channel) {
             destroySocket(channel);
+        }
+
+        @Override
+        public ConnectionPhase phase(SocketChannel channel) {
+            Progress<SocketChannel> progress = progress(connections.get(channel));
+            return progress == null ? null : progress.phase();
+        }
+
+        @Override
+        public boolean closeExpired(SocketChannel channel) {
+            SocketWrapperBase<NioChannel> wrapper = connections.get(channel);
+            Progress<SocketChannel> progress = progress(wrapper);
+            if (progress == null || !progress.expire(channel)) {
+                return false;
+            }
+            close(wrapper);
+            return true;
+        }
+
+        private Progress<SocketChannel> progress(SocketWrapperBase<NioChannel> wrapper) {
+            NioChannel channel = wrapper == null ? null : wrapper.getSocket();
+            if (channel instanceof TrackedSecureNioChannel secure) {
+                return secure.progress();
+            }
+            return channel instanceof TrackedNioChannel plain ? plain.progress() : null;
+        }
+
+        @Override
+        public void close(SocketChannel channel) {
+            close(connections.get(channel));
+        }
+
+        private void close(SocketWrapperBase<NioChannel> wrapper) {
+            // As Tomcat's own time-outs do it, safely with regard to a thread that is processing the connection.
+            if (wrapper != null && !processSocket(wrapper, SocketEvent.ERROR, true)) {
+                wrapper.close();
+            }
         }
 
         @Override

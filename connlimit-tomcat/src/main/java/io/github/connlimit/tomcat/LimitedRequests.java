@@ -3,33 +3,35 @@ package io.github.connlimit.tomcat;
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
-import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ErrorPolicy;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.Objects;
+import java.util.Optional;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.connector.Request;
+import org.apache.catalina.connector.Response;
 import org.apache.coyote.ProtocolHandler;
 import org.apache.coyote.ajp.AbstractAjpProtocol;
 
 /**
- * The requests in process whose client was not counted when their connection was accepted. This class is thread-safe.
+ * The requests in process that count: those whose client was not counted when their connection was accepted, and
+ * long-lived streams. This class is thread-safe.
  */
 final class LimitedRequests {
 
     /** What a counted request is noted by; an asynchronous dispatch brings the same request again. */
     private static final String NOTE = LimitedRequests.class.getName();
 
-    private final ConnectionGate<Object> gate;
+    private static final int SWITCHING_PROTOCOLS = 101;
 
-    /** Limits in force, with the default limit set such that only rules exempt; made anew when they change. */
-    private volatile Exemptions exemptions;
+    private final ConnectionGate<Object> gate;
 
     LimitedRequests(ConnectionLimiter limiter) {
         gate = new ConnectionGate<>(limiter);
-        exemptions = Exemptions.of(limiter.limits());
     }
 
     /**
@@ -38,21 +40,30 @@ final class LimitedRequests {
      * @return whether it may go on
      */
     boolean admit(Request request) {
+        Counted counted = null;
         try {
             if (request.getNote(NOTE) != null) {
                 return true;
             }
             InetAddress client = clientToCount(request);
-            if (client == null) {
+            boolean stream = StreamRequests.asksForStream(request);
+            if (client == null && !stream) {
                 return true;
             }
-            Object token = new Object();
-            if (!gate.admit(token, client)) {
+            counted = new Counted();
+            if (client != null && !gate.admit(counted, client)) {
                 return false;
             }
-            request.setNote(NOTE, token);
+            if (stream && !counted.tryBeginStream(request)) {
+                counted.end();
+                return false;
+            }
+            request.setNote(NOTE, counted);
             return true;
         } catch (Throwable error) {
+            if (counted != null) {
+                counted.end();
+            }
             gate.report("finding out the client of a request failed, onError decides", error);
             return gate.limiter().limits().onError() == ErrorPolicy.ADMIT;
         }
@@ -65,9 +76,9 @@ final class LimitedRequests {
 
     /** To be called when a request has ended. */
     void release(Request request) {
-        Object token = request.getNote(NOTE);
-        if (token != null) {
-            gate.release(token);
+        Counted counted = (Counted) request.getNote(NOTE);
+        if (counted != null) {
+            counted.end();
         }
     }
 
@@ -77,38 +88,84 @@ final class LimitedRequests {
      *
      * @param token what {@link #counted} told before, since the request may be in use for another one by now
      */
-    void returned(Request request, Object token) {
-        if (token == null) {
+    void returned(Request request, Response response, Object token) {
+        Counted counted = (Counted) token;
+        if (counted == null) {
             return;
         }
-        if (request.isAsync()) {
-            try {
-                request.getAsyncContextInternal().addListener(new Release(token));
+        try {
+            if (request.isAsync()) {
+                request.getAsyncContextInternal().addListener(counted);
                 return;
-            } catch (Throwable error) {
-                gate.report("listening to an asynchronous request failed", error);
             }
+            if (response.getStatus() == SWITCHING_PROTOCOLS && counted.goesOnWithConnection(request)) {
+                return;
+            }
+        } catch (Throwable error) {
+            gate.report("finding out how a request goes on failed", error);
         }
-        gate.release(token);
+        counted.end();
     }
 
-    private final class Release implements AsyncListener {
+    /** One request, for as long as it counts. */
+    private final class Counted implements AsyncListener {
 
-        private final Object token;
+        /** {@code null} if it is no stream, or one that no connection is counted for. */
+        private ConnectionPermit.Stream stream;
 
-        Release(Object token) {
-            this.token = token;
+        /** Whether it ends with its connection, which is no HTTP any more. */
+        private volatile boolean upgraded;
+
+        /** @return whether the client may have one more stream */
+        boolean tryBeginStream(Request request) {
+            Optional<ConnectionPermit> permit = gate.permit(this);
+            if (permit.isEmpty() && request.getConnector().getProtocolHandler() instanceof LimitedProtocol limited) {
+                permit = limited.connectionPermit(remote(request));
+            }
+            if (permit.isEmpty()) {
+                return true;
+            }
+            Optional<ConnectionPermit.Stream> begun = permit.get().tryBeginStream();
+            stream = begun.orElse(null);
+            return begun.isPresent();
+        }
+
+        /** @return false if nobody would tell the end */
+        boolean goesOnWithConnection(Request request) {
+            if (!(request.getConnector().getProtocolHandler() instanceof LimitedProtocol limited)) {
+                return false;
+            }
+            upgraded = true;
+            if (gate.permit(this).isPresent()) {
+                limited.whenClosed(remote(request), this::endNow);
+            }
+            // Otherwise the permit of the connection ends the stream.
+            return true;
+        }
+
+        void end() {
+            if (!upgraded) {
+                endNow();
+            }
+        }
+
+        private void endNow() {
+            gate.release(this);
+            ConnectionPermit.Stream begun = stream;
+            if (begun != null) {
+                begun.close();
+            }
         }
 
         @Override
         public void onComplete(AsyncEvent event) {
-            gate.release(token);
+            end();
         }
 
         @Override
         public void onError(AsyncEvent event) {
             // Not always followed by onComplete.
-            gate.release(token);
+            end();
         }
 
         @Override
@@ -120,6 +177,10 @@ final class LimitedRequests {
         public void onStartAsync(AsyncEvent event) {
             event.getAsyncContext().addListener(this);
         }
+    }
+
+    private static InetSocketAddress remote(Request request) {
+        return new InetSocketAddress(address(request.getPeerAddr()), request.getRemotePort());
     }
 
     void releaseAll() {
@@ -139,7 +200,7 @@ final class LimitedRequests {
         if (Objects.equals(named, peer)) {
             return counted ? null : address(peer);
         }
-        if (unixDomain || isExempt(address(peer))) {
+        if (unixDomain || gate.limiter().limits().isExempt(address(peer))) {
             return address(named);
         }
         return counted ? null : address(peer);
@@ -149,24 +210,6 @@ final class LimitedRequests {
     private static InetAddress address(String literal) {
         int scope = literal.indexOf('%');
         return Cidr.parse(scope < 0 ? literal : literal.substring(0, scope)).address();
-    }
-
-    /** Whether a rule lets this peer have any number of connections. A default without limit makes nobody trusted. */
-    private boolean isExempt(InetAddress peer) {
-        ConnectionLimits limits = gate.limiter().limits();
-        Exemptions known = exemptions;
-        if (known.limits != limits) {
-            known = Exemptions.of(limits);
-            exemptions = known;
-        }
-        return known.byRulesOnly.limitFor(peer) == 0;
-    }
-
-    private record Exemptions(ConnectionLimits limits, ConnectionLimits byRulesOnly) {
-
-        static Exemptions of(ConnectionLimits limits) {
-            return new Exemptions(limits, limits.toBuilder().maxPerClient(1).build());
-        }
     }
 
     /** What to say about a Connector whose connections nobody limits. */

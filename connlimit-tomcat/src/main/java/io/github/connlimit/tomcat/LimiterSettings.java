@@ -3,10 +3,12 @@ package io.github.connlimit.tomcat;
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.LimiterSnapshot;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToLongFunction;
 
 /**
  * The settings of a limiter as the attributes of {@code server.xml} give them, and as JMX shows and changes them. Tomcat
@@ -86,9 +88,13 @@ final class LimiterSettings {
         return limiter;
     }
 
+    /** One of the figures, 0 before there is a limiter. */
+    static long figure(ConnectionLimiter inForce, ToLongFunction<LimiterSnapshot> figure) {
+        return inForce == null ? 0 : figure.applyAsLong(inForce.snapshot(0));
+    }
+
     /** The clients with most open connections as text, one each, for JMX. */
-    String[] topClients(int count) {
-        ConnectionLimiter inForce = limiter();
+    static String[] topClients(ConnectionLimiter inForce, int count) {
         return inForce == null
                 ? new String[0]
                 : inForce.snapshot(count).topClients().stream()
@@ -97,27 +103,7 @@ final class LimiterSettings {
     }
 
     private static String text(ClientUsage usage) {
-        return usage.client() + " open=" + usage.openConnections() + " limit="
-                + (usage.limit() == 0 ? "unlimited" : usage.limit());
-    }
-
-    long openConnections() {
-        ConnectionLimiter inForce = limiter();
-        return inForce == null ? 0 : inForce.snapshot(0).openConnections();
-    }
-
-    long clients() {
-        ConnectionLimiter inForce = limiter();
-        return inForce == null ? 0 : inForce.snapshot(0).clients();
-    }
-
-    long admitted() {
-        ConnectionLimiter inForce = limiter();
-        return inForce == null ? 0 : inForce.snapshot(0).admitted();
-    }
-
-    long refused() {
-        ConnectionLimiter inForce = limiter();
-        return inForce == null ? 0 : inForce.snapshot(0).refused();
+        return usage.client() + " open=" + usage.openConnections() + " pending=" + usage.pendingConnections()
+                + " streams=" + usage.streams() + " limit=" + (usage.limit() == 0 ? "unlimited" : usage.limit());
     }
 }

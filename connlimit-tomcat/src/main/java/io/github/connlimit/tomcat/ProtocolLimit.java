@@ -1,23 +1,25 @@
 package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.RefusalHandler;
+import java.net.InetSocketAddress;
 import java.nio.channels.NetworkChannel;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
 
 /**
- * What a limited protocol does in its life, NIO or NIO2: decides at its start who counts, and sweeps up what Tomcat did
- * not report the end of. This class is thread-safe.
+ * What a limited protocol does in its life, NIO or NIO2: decides at its start who counts, and sees to it that what is due
+ * is done. This class is thread-safe.
  *
  * @param <U> the channel of a connection
  */
 final class ProtocolLimit<U extends NetworkChannel> {
 
-    private static final int SWEEP_SECONDS = 5;
     private static final int STOPPED_SWEEP_MILLIS = 100;
 
     private final LimitedConnections<U> connections;
@@ -33,7 +35,9 @@ final class ProtocolLimit<U extends NetworkChannel> {
     private ConnectionLimiter serviceLimiter;
 
     private boolean running;
-    private ScheduledFuture<?> sweep;
+
+    /** {@code null} if there is nothing to sweep. */
+    private Sweep sweep;
 
     ProtocolLimit(LimitedConnections<U> connections) {
         this.connections = connections;
@@ -45,6 +49,14 @@ final class ProtocolLimit<U extends NetworkChannel> {
 
     void refusalHandler(RefusalHandler<? super U> handler) {
         connections.refusalHandler(handler);
+    }
+
+    Optional<ConnectionPermit> connectionPermit(InetSocketAddress remote) {
+        return connections.permit(remote);
+    }
+
+    void whenClosed(InetSocketAddress remote, Runnable action) {
+        connections.whenClosed(remote, action);
     }
 
     synchronized void limiter(ConnectionLimiter limiter) {
@@ -120,37 +132,56 @@ final class ProtocolLimit<U extends NetworkChannel> {
         connections.releaseAll();
     }
 
+    /** Begins to sweep anew; what was begun before ends. */
     private void schedule() {
         cancelSweep();
-        try {
-            if (running) {
-                sweep = connections
-                        .transport()
-                        .executor()
-                        .scheduleWithFixedDelay(connections::sweep, SWEEP_SECONDS, SWEEP_SECONDS, TimeUnit.SECONDS);
-            } else if (!connections.isEmpty()) {
-                sweep = connections
-                        .transport()
-                        .executor()
-                        .schedule(this::sweepStopped, STOPPED_SWEEP_MILLIS, TimeUnit.MILLISECONDS);
-            }
-        } catch (RuntimeException shutDown) {
-            // The server is going down, and its connections with it.
-            connections.releaseAll();
-        }
-    }
-
-    private synchronized void sweepStopped() {
-        if (!running) {
-            connections.sweep();
-            schedule();
+        if (running || !connections.isEmpty()) {
+            sweep = new Sweep();
+            sweep.scheduleIn(running ? 0 : STOPPED_SWEEP_MILLIS);
         }
     }
 
     private void cancelSweep() {
         if (sweep != null) {
-            sweep.cancel(false);
+            sweep.cancel();
             sweep = null;
+        }
+    }
+
+    /** Runs again and again for as long as there is something to sweep. */
+    private final class Sweep implements Runnable {
+
+        private ScheduledFuture<?> next;
+
+        void scheduleIn(long millis) {
+            try {
+                next = connections.transport().executor().schedule(this, millis, TimeUnit.MILLISECONDS);
+            } catch (RuntimeException shutDown) {
+                // The server is going down, and its connections with it.
+                connections.releaseAll();
+            }
+        }
+
+        void cancel() {
+            if (next != null) {
+                next.cancel(false);
+            }
+        }
+
+        @Override
+        public void run() {
+            long millis = connections.sweep();
+            synchronized (ProtocolLimit.this) {
+                if (sweep != this) {
+                    return;
+                }
+                if (running) {
+                    scheduleIn(millis);
+                } else {
+                    connections.releaseClosed();
+                    schedule();
+                }
+            }
         }
     }
 }

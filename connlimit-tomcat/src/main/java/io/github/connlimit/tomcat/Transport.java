@@ -1,5 +1,6 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.ConnectionPhase;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.channels.NetworkChannel;
@@ -23,6 +24,19 @@ interface Transport<U extends NetworkChannel> {
 
     /** Closes a channel that Tomcat has not taken over, and gives Tomcat's own count of connections back. */
     void destroy(U channel);
+
+    /** What a connection has to do next; {@code null} if it has done all, or is not open. */
+    ConnectionPhase phase(U channel);
+
+    /**
+     * Closes a connection that has not done in time what it has to do, without blocking.
+     *
+     * @return false if it has done it, or is not open
+     */
+    boolean closeExpired(U channel);
+
+    /** Closes a connection that Tomcat has taken over, as a time-out of Tomcat's own would, without blocking. */
+    void close(U channel);
 
     /** Where to run tasks. */
     ScheduledExecutorService executor();

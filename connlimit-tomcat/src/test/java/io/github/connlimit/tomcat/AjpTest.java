@@ -53,7 +53,7 @@ class AjpTest {
 
         send(connector, "/hold", "203.0.113.1");
         await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 1);
-        assertThat(valve.topClients(5)).containsExactly("203.0.113.1/32 open=1 limit=1");
+        assertThat(valve.topClients(5)).containsExactly("203.0.113.1/32 open=1 pending=0 streams=0 limit=1");
         assertThat(status(send(connector, "/", "203.0.113.1"))).isEqualTo(429);
         assertThat(status(send(connector, "/", "203.0.113.2"))).isEqualTo(200);
     }

@@ -266,7 +266,7 @@ class ConfigurationTest {
         assertThat(beans.getAttribute(name, "admitted")).isEqualTo(1L);
         assertThat(beans.getAttribute(name, "refused")).isEqualTo(0L);
         assertThat((String[]) beans.invoke(name, "topClients", new Object[] {5}, new String[] {"int"}))
-                .containsExactly("127.0.0.2/32 open=1 limit=3");
+                .containsExactly("127.0.0.2/32 open=1 pending=0 streams=0 limit=3");
 
         beans.setAttribute(name, new Attribute("maxPerClient", "1"));
         assertThat(server.connect(2, connector).isServed()).isFalse();

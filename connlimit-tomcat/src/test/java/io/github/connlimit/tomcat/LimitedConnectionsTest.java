@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.ErrorPolicy;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -49,6 +50,19 @@ class LimitedConnectionsTest {
         public synchronized void destroy(SocketChannel channel) {
             destroyed.add(channel);
         }
+
+        @Override
+        public ConnectionPhase phase(SocketChannel channel) {
+            return null;
+        }
+
+        @Override
+        public boolean closeExpired(SocketChannel channel) {
+            return false;
+        }
+
+        @Override
+        public void close(SocketChannel channel) {}
 
         @Override
         public ScheduledExecutorService executor() {
@@ -125,7 +139,7 @@ class LimitedConnectionsTest {
         assertThat(connections.admit(closed)).isTrue();
         assertThat(connections.admit(channel())).isTrue();
         closed.close();
-        connections.sweep();
+        connections.releaseClosed();
         assertThat(limiter.snapshot().openConnections()).isOne();
     }
 

@@ -11,6 +11,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterListener;
 import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.RefusalReason;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -330,12 +331,12 @@ class LimitedEndpointTest {
         ConnectionLimiter hostile =
                 new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(1).build(), new LimiterListener() {
                     @Override
-                    public void admitted(InetAddress peer, ClientUsage client) {
+                    public void admitted(ClientUsage client) {
                         throw new AssertionError("as planned");
                     }
 
                     @Override
-                    public void refused(InetAddress peer, ClientUsage client) {
+                    public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
                         throw new AssertionError("as planned");
                     }
 
@@ -482,7 +483,7 @@ class LimitedEndpointTest {
         ConnectionLimiter watched =
                 new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(5).build(), new LimiterListener() {
                     @Override
-                    public void admitted(InetAddress peer, ClientUsage client) {
+                    public void admitted(ClientUsage client) {
                         most.accumulateAndGet(client.openConnections(), Math::max);
                     }
                 });

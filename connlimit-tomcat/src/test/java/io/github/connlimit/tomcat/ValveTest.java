@@ -226,7 +226,7 @@ class ValveTest {
             server.connect(2, limited).request("/hold", "X-Forwarded-For: 203.0.113." + i + "\r\n");
         }
         await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 2);
-        assertThat(valve.topClients(10)).containsExactly("127.0.0.2/32 open=2 limit=2");
+        assertThat(valve.topClients(10)).containsExactly("127.0.0.2/32 open=2 pending=0 streams=0 limit=2");
         assertThat(server.connect(2, limited).isServed()).isFalse();
 
         // On the stock one, they are the requests of the peer.
@@ -281,7 +281,7 @@ class ValveTest {
             server.connect(2, connector).request("/hold", "X-Forwarded-For: 203.0.113.1\r\n");
         }
         await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 3);
-        assertThat(valve.topClients(10)).containsExactly("127.0.0.2/32 open=3 limit=unlimited");
+        assertThat(valve.topClients(10)).containsExactly("127.0.0.2/32 open=3 pending=0 streams=0 limit=unlimited");
     }
 
     @Test
@@ -436,6 +436,17 @@ class ValveTest {
         @Override
         public void useServiceLimiter(io.github.connlimit.ConnectionLimiter limiter) {
             limit.useServiceLimiter(limiter);
+        }
+
+        @Override
+        public java.util.Optional<io.github.connlimit.ConnectionPermit> connectionPermit(
+                java.net.InetSocketAddress remote) {
+            return limit.connectionPermit(remote);
+        }
+
+        @Override
+        public void whenClosed(java.net.InetSocketAddress remote, Runnable action) {
+            limit.whenClosed(remote, action);
         }
 
         @Override

@@ -1,0 +1,139 @@
+package io.github.connlimit.tomcat;
+
+import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalBudget;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Future;
+import java.util.function.BiConsumer;
+import java.util.function.LongFunction;
+import org.apache.tomcat.util.net.AbstractEndpoint.Handler.SocketState;
+import org.apache.tomcat.util.net.SocketEvent;
+import org.apache.tomcat.util.net.SocketWrapperBase;
+
+/**
+ * One refused connection that is told why after its TLS handshake: waits for a request, answers it with status 429, and
+ * reads on for a moment, as the answer would be lost in a reset if something lay there unread at the close. Takes the
+ * place of Tomcat's HTTP processor, so that no application sees the request and no thread waits for the client. Tomcat
+ * lets one thread at a time process a connection; {@link #end} may be called by any.
+ */
+final class TlsRefusal {
+
+    private static final int BUFFER_BYTES = 8 * 1024;
+    private static final String HTTP2 = "h2";
+
+    private final RefusalBudget.Place place;
+    private final LongFunction<Future<?>> closing;
+    private final BiConsumer<String, Throwable> report;
+    private final Queue<Future<?>> deadlines = new ConcurrentLinkedQueue<>();
+
+    /** {@code null} before the first byte, and if it is not HTTP/2 that is spoken. */
+    private Http2Refusal http2;
+
+    private boolean begun;
+    private boolean answered;
+    private int received;
+
+    /**
+     * Begins.
+     *
+     * @param closing closes the connection after so many milliseconds
+     * @param report logs an error
+     */
+    TlsRefusal(
+            RefusalBudget.Place place, LongFunction<Future<?>> closing, BiConsumer<String, Throwable> report) {
+        this.place = place;
+        this.closing = closing;
+        this.report = report;
+    }
+
+    void closeIn(long millis) {
+        deadlines.add(closing.apply(millis));
+    }
+
+    /** To be called when the connection has ended. */
+    void end() {
+        place.close();
+        deadlines.forEach(deadline -> deadline.cancel(false));
+    }
+
+    /** As Tomcat's handler does it, whose caller closes the connection if it is told so. */
+    SocketState process(SocketWrapperBase<?> wrapper, SocketEvent event) {
+        try {
+            if (event == SocketEvent.OPEN_READ) {
+                return read(wrapper);
+            }
+            if (event == SocketEvent.OPEN_WRITE) {
+                flush(wrapper);
+                return SocketState.OPEN;
+            }
+            if (event == SocketEvent.ERROR && http2 != null) {
+                // The deadline. Not sent with the answer, since there are clients that drop what they have not looked
+                // at yet when they read it.
+                write(wrapper, http2.goAway());
+            }
+        } catch (IOException clientGone) {
+            // Nobody to be told.
+        } catch (RuntimeException error) {
+            report.accept("answering a refused connection failed", error);
+        }
+        return SocketState.CLOSED;
+    }
+
+    private SocketState read(SocketWrapperBase<?> wrapper) throws IOException {
+        if (!begun) {
+            begun = true;
+            if (HTTP2.equals(wrapper.getNegotiatedProtocol())) {
+                http2 = new Http2Refusal();
+                write(wrapper, Http2Refusal.greeting());
+            }
+        }
+        ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+        int count;
+        while ((count = wrapper.read(false, buffer.clear())) > 0) {
+            received += count;
+            if (received > RefusalBudget.MAX_LINGER_BYTES || !answer(wrapper, buffer.flip())) {
+                return SocketState.CLOSED;
+            }
+        }
+        if (count < 0) {
+            return SocketState.CLOSED;
+        }
+        wrapper.registerReadInterest();
+        return SocketState.OPEN;
+    }
+
+    /** Answers what has been read; tells whether to go on. */
+    private boolean answer(SocketWrapperBase<?> wrapper, ByteBuffer read) throws IOException {
+        ByteBuffer answer;
+        if (http2 != null) {
+            answer = http2.received(read);
+        } else {
+            answer = answered ? ByteBuffer.allocate(0) : Refusal.httpResponse();
+        }
+        if (answer == null) {
+            return false;
+        }
+        if (answer.hasRemaining()) {
+            write(wrapper, answer);
+            if (!answered) {
+                answered = true;
+                closeIn(RefusalBudget.MAX_LINGER_MILLIS);
+            }
+        }
+        return true;
+    }
+
+    private static void write(SocketWrapperBase<?> wrapper, ByteBuffer bytes) throws IOException {
+        wrapper.write(false, bytes);
+        flush(wrapper);
+    }
+
+    private static void flush(SocketWrapperBase<?> wrapper) throws IOException {
+        if (wrapper.flush(false)) {
+            wrapper.registerWriteInterest();
+        }
+    }
+}
