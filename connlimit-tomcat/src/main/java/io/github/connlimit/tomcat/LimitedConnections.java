@@ -355,6 +355,8 @@ final class LimitedConnections<U extends NetworkChannel> {
     boolean isEmpty() {
         ConnectionGate<U> present = gate;
         return former.isEmpty()
+                && byRemote.isEmpty()
+                && whenClosed.isEmpty()
                 && tlsRefusals.isEmpty()
                 && (present == null || present.openConnections() == 0);
     }

@@ -42,8 +42,7 @@ final class TlsRefusal {
      * @param closing closes the connection after so many milliseconds
      * @param report logs an error
      */
-    TlsRefusal(
-            RefusalBudget.Place place, LongFunction<Future<?>> closing, BiConsumer<String, Throwable> report) {
+    TlsRefusal(RefusalBudget.Place place, LongFunction<Future<?>> closing, BiConsumer<String, Throwable> report) {
         this.place = place;
         this.closing = closing;
         this.report = report;

@@ -44,7 +44,11 @@ final class TrackedNio2Channel extends Nio2Channel {
 
     @Override
     public <A> void read(
-            ByteBuffer buffer, long timeout, TimeUnit unit, A attachment, CompletionHandler<Integer, ? super A> handler) {
+            ByteBuffer buffer,
+            long timeout,
+            TimeUnit unit,
+            A attachment,
+            CompletionHandler<Integer, ? super A> handler) {
         super.read(buffer, timeout, unit, attachment, progress.watch(handler));
     }
 

@@ -14,8 +14,7 @@ import org.apache.tomcat.util.net.SocketBufferHandler;
 import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /** Tomcat's channel for TLS over NIO2. */
-final class TrackedSecureNio2Channel extends SecureNio2Channel
-        {
+final class TrackedSecureNio2Channel extends SecureNio2Channel {
 
     private final Progress<AsynchronousSocketChannel> progress;
 
@@ -58,7 +57,11 @@ final class TrackedSecureNio2Channel extends SecureNio2Channel
 
     @Override
     public <A> void read(
-            ByteBuffer buffer, long timeout, TimeUnit unit, A attachment, CompletionHandler<Integer, ? super A> handler) {
+            ByteBuffer buffer,
+            long timeout,
+            TimeUnit unit,
+            A attachment,
+            CompletionHandler<Integer, ? super A> handler) {
         super.read(buffer, timeout, unit, attachment, progress.watch(handler));
     }
 

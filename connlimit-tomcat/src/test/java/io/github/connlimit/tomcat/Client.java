@@ -9,12 +9,16 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Locale;
 
 /** One connection of a client, as raw as it gets. */
 final class Client implements AutoCloseable {
 
     final Socket socket;
+
+    /** What speaks TLS over this one; held here, as a socket that nobody holds is closed by the garbage collector. */
+    private Client tls;
 
     Client(InetAddress from, InetSocketAddress to) throws IOException {
         this(new Socket());
@@ -35,6 +39,12 @@ final class Client implements AutoCloseable {
         socket.setSoTimeout(TestServer.TIMEOUT_SECONDS * 1000);
     }
 
+    /** One that speaks TLS over this one. */
+    Client tls(Socket layered) throws IOException {
+        tls = new Client(layered);
+        return tls;
+    }
+
     Client send(String text) throws IOException {
         socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
         return this;
@@ -47,6 +57,22 @@ final class Client implements AutoCloseable {
 
     Client request(String path) throws IOException {
         return request(path, "");
+    }
+
+    /** Asks for a WebSocket, and reads the header of the response. */
+    String webSocket() throws IOException {
+        return request(
+                        "/ws",
+                        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                                + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n")
+                .response();
+    }
+
+    /** Says "hi" over a WebSocket and tells whether it comes back. */
+    boolean echoes() throws IOException {
+        // A masked text frame, with a mask of zeros; the answer comes without one.
+        socket.getOutputStream().write(new byte[] {(byte) 0x81, (byte) 0x82, 0, 0, 0, 0, 'h', 'i'});
+        return Arrays.equals(socket.getInputStream().readNBytes(4), new byte[] {(byte) 0x81, 2, 'h', 'i'});
     }
 
     /** Sends a GET and reads the whole response. */

@@ -55,6 +55,13 @@ class ConfigurationTest {
         "ipv6Prefix, 129, 'ipv6Prefix: \"129\" is not allowed; a whole number from 0 to 128'",
         "refuse, politely, 'refuse: \"politely\" is not allowed; reset, close, respond'",
         "onError, ignore, 'onError: \"ignore\" is not allowed; refuse, admit'",
+        "maxPendingPerClient, few, 'maxPendingPerClient: \"few\" is not allowed; a whole number from 0 to 2147483647'",
+        "reservedConnections, 95, 'reservedConnections: \"95\" is not allowed; every limit has to be greater'",
+        "handshakeTimeout, 5, 'handshakeTimeout: \"5\" is not allowed; a whole number with its unit'",
+        "dryRun, yes, 'dryRun: \"yes\" is not allowed; true, false'",
+        "respondRate, 1001, 'respondRate: \"1001\" is not allowed; a whole number from 0 to 1000'",
+        "respondBurst, -1, 'respondBurst: \"-1\" is not allowed; a whole number from 0 to 1000'",
+        "respondMaxOpen, all, 'respondMaxOpen: \"all\" is not allowed; a whole number from 0 to 1000'",
     })
     void aValueThatIsNotAllowedKeepsItFromStarting(String name, String value, String message) throws Exception {
         for (Kind kind : Kind.values()) {
@@ -261,6 +268,18 @@ class ConfigurationTest {
         assertThat(beans.getAttribute(name, "ipv6Prefix")).isEqualTo("64");
         assertThat(beans.getAttribute(name, "refuse")).isEqualTo("reset");
         assertThat(beans.getAttribute(name, "onError")).isEqualTo("refuse");
+        assertThat(beans.getAttribute(name, "maxPendingPerClient")).isEqualTo("0");
+        assertThat(beans.getAttribute(name, "reservedConnections")).isEqualTo("0");
+        assertThat(beans.getAttribute(name, "handshakeTimeout")).isEqualTo("5000ms");
+        assertThat(beans.getAttribute(name, "dryRun")).isEqualTo("false");
+        assertThat(beans.getAttribute(name, "respondRate")).isEqualTo("10");
+        assertThat(beans.getAttribute(name, "respondBurst")).isEqualTo("100");
+        assertThat(beans.getAttribute(name, "respondMaxOpen")).isEqualTo("100");
+        for (String figure : new String[] {
+            "refusedPending", "refusedStreams", "timedOut", "dryRunRefused", "dryRunTimedOut", "responded", "reset"
+        }) {
+            assertThat(beans.getAttribute(name, figure)).as(figure).isEqualTo(0L);
+        }
         assertThat(beans.getAttribute(name, "openConnections")).isEqualTo(1L);
         assertThat(beans.getAttribute(name, "clients")).isEqualTo(1L);
         assertThat(beans.getAttribute(name, "admitted")).isEqualTo(1L);
@@ -283,6 +302,43 @@ class ConfigurationTest {
         assertThat(beans.getAttribute(name, "rules")).isEqualTo("127.0.0.2/32=2");
         assertThat(server.connect(2, connector).isServed()).isFalse();
         assertThat(server.connect(3, connector).isServed()).isTrue();
+
+        beans.setAttribute(name, new Attribute("dryRun", "true"));
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(beans.getAttribute(name, "dryRunRefused")).isEqualTo(1L);
+        for (Attribute changed : new Attribute[] {
+            new Attribute("maxPendingPerClient", "7"),
+            new Attribute("rules", "127.0.0.2/32=unlimited"),
+            new Attribute("maxPerClient", "20"),
+            new Attribute("reservedConnections", "10"),
+            new Attribute("handshakeTimeout", "1500ms"),
+            new Attribute("respondRate", "1"),
+            new Attribute("respondBurst", "2"),
+            new Attribute("respondMaxOpen", "3")
+        }) {
+            beans.setAttribute(name, changed);
+            assertThat(beans.getAttribute(name, changed.getName())).isEqualTo(changed.getValue());
+        }
+        assertThatThrownBy(() -> beans.setAttribute(name, new Attribute("reservedConnections", "15")))
+                .hasStackTraceContaining("reservedConnections: \"15\" is not allowed");
+        assertThat(beans.getAttribute(name, "reservedConnections")).isEqualTo("10");
+    }
+
+    /** What is visible in JMX, and what server.xml takes, is to be all that there is. */
+    @Test
+    void everySettingHasItsMethods() throws Exception {
+        for (String name : ConnectionLimits.defaults().toSettings().keySet()) {
+            String suffix = Character.toUpperCase(name.charAt(0)) + name.substring(1);
+            assertThat(ConnectionLimitAttributes.class.getMethod("get" + suffix).invoke(valve))
+                    .as(name)
+                    .isEqualTo(ConnectionLimits.defaults().toSettings().get(name));
+            ConnectionLimitAttributes.class
+                    .getMethod("set" + suffix, String.class)
+                    .invoke(valve, "text of " + name);
+            assertThat(valve.getProperty(name)).isEqualTo("text of " + name);
+        }
+        assertThat(valve.setProperty("maxPerClients", "5")).isFalse();
+        assertThat(valve.getProperty("maxPerClients")).isNull();
     }
 
     @Test

@@ -168,21 +168,6 @@ class LimitedEndpointTest {
 
     @ParameterizedTest
     @EnumSource
-    void doesNotRespondInClearTextWhereTlsIsSpoken(Kind kind) throws Exception {
-        connector = server.add(kind.protocol(limiter));
-        Tls.enable(connector);
-        server.start();
-        set("maxPerClient", "1");
-        set("refuse", "respond");
-        Client first = Tls.client(server.connect(2, connector));
-        assertThat(first.isServed()).isTrue();
-        assertThat(server.connect(2, connector).end()).isEqualTo(kind == Kind.NIO ? "rst" : "fin");
-        first.close();
-        awaitOpen(0);
-    }
-
-    @ParameterizedTest
-    @EnumSource
     void countsAHandshakeThatIsNeverFinished(Kind kind) throws Exception {
         connector = server.add(kind.protocol(limiter));
         Tls.enable(connector);

@@ -1,10 +1,19 @@
 package io.github.connlimit.tomcat;
 
 import jakarta.servlet.AsyncContext;
+import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
+import jakarta.servlet.http.HttpUpgradeHandler;
+import jakarta.servlet.http.WebConnection;
+import jakarta.websocket.DeploymentException;
+import jakarta.websocket.Endpoint;
+import jakarta.websocket.EndpointConfig;
+import jakarta.websocket.Session;
+import jakarta.websocket.server.ServerContainer;
+import jakarta.websocket.server.ServerEndpointConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -24,6 +33,7 @@ import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.ProtocolHandler;
+import org.apache.tomcat.websocket.server.WsSci;
 
 /** A real Tomcat with an application for tests. */
 final class TestServer implements AutoCloseable {
@@ -101,6 +111,74 @@ final class TestServer implements AutoCloseable {
         tomcat.destroy();
     }
 
+    /** Adds a WebSocket echo at {@code /ws}. */
+    void addWebSocket() {
+        context.addServletContainerInitializer(new WsSci(), null);
+        context.addServletContainerInitializer(
+                (classes, servletContext) -> {
+                    try {
+                        ((ServerContainer) servletContext.getAttribute(ServerContainer.class.getName()))
+                                .addEndpoint(ServerEndpointConfig.Builder.create(Echo.class, "/ws")
+                                        .build());
+                    } catch (DeploymentException cannot) {
+                        throw new IllegalStateException(cannot);
+                    }
+                },
+                null);
+    }
+
+    /** Sends back what it is sent. */
+    public static final class Echo extends Endpoint {
+
+        @Override
+        public void onOpen(Session session, EndpointConfig config) {
+            session.addMessageHandler(
+                    String.class, text -> session.getAsyncRemote().sendText(text));
+        }
+    }
+
+    /** Another protocol, in which nothing is said. */
+    public static final class Upgraded implements HttpUpgradeHandler {
+
+        @Override
+        public void init(WebConnection connection) {
+            try {
+                connection.getInputStream().setReadListener(new ReadListener() {
+                    @Override
+                    public void onDataAvailable() throws IOException {
+                        while (connection.getInputStream().isReady()) {
+                            if (connection.getInputStream().read() < 0) {
+                                close();
+                                return;
+                            }
+                        }
+                    }
+
+                    @Override
+                    public void onAllDataRead() {}
+
+                    @Override
+                    public void onError(Throwable error) {
+                        close();
+                    }
+
+                    private void close() {
+                        try {
+                            connection.close();
+                        } catch (Exception closedAlready) {
+                            // As good.
+                        }
+                    }
+                });
+            } catch (IOException cannot) {
+                throw new UncheckedIOException(cannot);
+            }
+        }
+
+        @Override
+        public void destroy() {}
+    }
+
     private final class App extends HttpServlet {
 
         private static final long serialVersionUID = 1L;
@@ -123,6 +201,20 @@ final class TestServer implements AutoCloseable {
                         async.add(started);
                         return;
                     }
+                }
+                case "/events" -> {
+                    AsyncContext started = request.startAsync();
+                    started.setTimeout(0);
+                    response.setContentType("text/event-stream");
+                    response.flushBuffer();
+                    async.add(started);
+                    return;
+                }
+                case "/upgrade" -> {
+                    response.setHeader("Upgrade", "test");
+                    response.setHeader("Connection", "Upgrade");
+                    request.upgrade(Upgraded.class);
+                    return;
                 }
                 case "/async-throw" -> {
                     request.startAsync();

@@ -2,6 +2,7 @@ package io.github.connlimit.tomcat;
 
 import java.io.IOException;
 import java.math.BigInteger;
+import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
@@ -13,10 +14,14 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Date;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
-import javax.net.ssl.X509TrustManager;
+import javax.net.ssl.X509ExtendedTrustManager;
 import javax.security.auth.x500.X500Principal;
 import org.apache.catalina.connector.Connector;
+import org.apache.coyote.http2.Http2Protocol;
 import org.apache.tomcat.util.net.SSLHostConfig;
 import org.apache.tomcat.util.net.SSLHostConfigCertificate;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
@@ -62,21 +67,54 @@ final class Tls {
         return store;
     }
 
-    /** Speaks TLS on an open connection. */
-    static Client client(Client plain) throws Exception {
-        SSLContext context = SSLContext.getInstance("TLS");
-        context.init(null, new TrustManager[] {new TrustEverybody()}, new SecureRandom());
-        return new Client(
-                context.getSocketFactory().createSocket(plain.socket, "localhost", plain.socket.getPort(), true));
+    /** Lets the connector speak HTTP/2 too. */
+    static void enableWithHttp2(Connector connector) throws Exception {
+        enable(connector);
+        connector.addUpgradeProtocol(new Http2Protocol());
     }
 
-    private static final class TrustEverybody implements X509TrustManager {
+    static SSLContext context() throws GeneralSecurityException {
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, new TrustManager[] {new TrustEverybody()}, new SecureRandom());
+        return context;
+    }
+
+    /** Speaks TLS on an open connection. */
+    static Client client(Client plain) throws Exception {
+        return client(plain, new String[0]);
+    }
+
+    /** Speaks TLS on an open connection, and has completed the handshake when it returns. */
+    static Client client(Client plain, String... protocols) throws Exception {
+        SSLSocket socket = (SSLSocket)
+                context().getSocketFactory().createSocket(plain.socket, "localhost", plain.socket.getPort(), true);
+        SSLParameters parameters = socket.getSSLParameters();
+        parameters.setApplicationProtocols(protocols);
+        socket.setSSLParameters(parameters);
+        socket.startHandshake();
+        return plain.tls(socket);
+    }
+
+    /** An extended one, as the host name is checked otherwise. */
+    private static final class TrustEverybody extends X509ExtendedTrustManager {
 
         @Override
         public void checkClientTrusted(X509Certificate[] chain, String type) {}
 
         @Override
         public void checkServerTrusted(X509Certificate[] chain, String type) {}
+
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
 
         @Override
         public X509Certificate[] getAcceptedIssuers() {

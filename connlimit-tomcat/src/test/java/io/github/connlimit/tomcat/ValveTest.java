@@ -269,6 +269,44 @@ class ValveTest {
                 .startsWith("HTTP/1.1 200");
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void countsAsynchronousRequestsForTheClientThatAnExemptPeerNames(Kind kind) throws Exception {
+        Connector connector = server.add(kind.protocol());
+        valve.setMaxPerClient("1");
+        valve.setRules("127.0.0.9=unlimited");
+        server.tomcat.getEngine().getPipeline().addValve(remoteIp());
+        on(Place.ENGINE);
+        server.start();
+        String header = "X-Forwarded-For: 203.0.113.1\r\n";
+        Client first = server.connect(9, connector).request("/async", header);
+        AsyncContext context = server.async.poll(30, TimeUnit.SECONDS);
+        assertThat(server.connect(9, connector).request("/", header).response()).startsWith("HTTP/1.1 429");
+        assertThat(valve.getRefused()).isOne();
+        context.dispatch();
+        assertThat(first.response()).startsWith("HTTP/1.1 200");
+        await().atMost(ofSeconds(30))
+                .untilAsserted(() -> assertThat(server.connect(9, connector)
+                                .request("/", header)
+                                .response())
+                        .startsWith("HTTP/1.1 200"));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void inADryRunNoRequestIsRefused(Kind kind) throws Exception {
+        Connector connector = server.add(kind.stock());
+        valve.setMaxPerClient("1");
+        valve.setDryRun("true");
+        on(Place.ENGINE);
+        server.start();
+        server.connect(2, connector).request("/hold");
+        awaitOpen(1);
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        assertThat(valve.getDryRunRefused()).isOne();
+        assertThat(valve.getRefused()).isZero();
+    }
+
     @Test
     void aDefaultWithoutLimitMakesNobodyTrusted() throws Exception {
         Connector connector = server.add(Kind.NIO.protocol());
