@@ -653,7 +653,7 @@ class ConnectionLimitListenerTest {
     @Test
     void channelThatCannotBeResetIsClosed() throws Exception {
         try (TestServer server = new TestServer(1)) {
-            ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter, null, NEVER);
+            ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter);
             server.connector.addBean(listener);
             server.started();
             FakeChannel channel = new FakeChannel(() -> null) {

@@ -3,6 +3,7 @@ package io.github.connlimit.examples;
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.LimiterListener;
+import io.github.connlimit.RefusalReason;
 import java.net.InetAddress;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -15,12 +16,12 @@ final class Tally implements LimiterListener {
     private final Map<Cidr, Count> counts = new ConcurrentHashMap<>();
 
     @Override
-    public void admitted(InetAddress peer, ClientUsage client) {
+    public void admitted(ClientUsage client) {
         counts.merge(client.client(), new Count(1, 0), Count::plus);
     }
 
     @Override
-    public void refused(InetAddress peer, ClientUsage client) {
+    public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
         counts.merge(client.client(), new Count(0, 1), Count::plus);
     }
 

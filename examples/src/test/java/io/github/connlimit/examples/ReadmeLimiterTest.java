@@ -8,6 +8,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.LimiterListener;
+import io.github.connlimit.RefusalReason;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.util.concurrent.atomic.LongAdder;
@@ -64,7 +65,7 @@ class ReadmeLimiterTest {
         // tag::listener[]
         ConnectionLimiter limiter = new ConnectionLimiter(limits, new LimiterListener() {
             @Override
-            public void refused(InetAddress peer, ClientUsage client) {
+            public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
                 refusals.increment(); // quick, and no I/O: this may be the accept thread
             }
         });

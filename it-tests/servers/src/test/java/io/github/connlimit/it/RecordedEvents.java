@@ -3,7 +3,7 @@ package io.github.connlimit.it;
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.LimiterListener;
-import java.net.InetAddress;
+import io.github.connlimit.RefusalReason;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -17,13 +17,13 @@ final class RecordedEvents implements LimiterListener {
     private final Map<Cidr, Integer> most = new ConcurrentHashMap<>();
 
     @Override
-    public void admitted(InetAddress peer, ClientUsage client) {
+    public void admitted(ClientUsage client) {
         add(admitted, client);
         most.merge(client.client(), client.openConnections(), Math::max);
     }
 
     @Override
-    public void refused(InetAddress peer, ClientUsage client) {
+    public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
         add(refused, client);
     }
 
