@@ -54,14 +54,19 @@ public final class ConnectionLimitHandler extends Handler.Wrapper {
         // A customizer that changes what a request says of its connection puts something else in front of it.
         boolean customized = metaData != metaData.getConnection();
         boolean stream = asksForStream(request);
-        if (customized || stream) {
+        // The deadline would find out that it is not pending, but that may take a while.
+        boolean first = metaData.getConnection().getMessagesIn() == 1;
+        if (customized || stream || first) {
             ConnectionLimitListener listener = metaData.getConnector().getBean(ConnectionLimitListener.class);
             SocketChannel channel = listener == null
                     ? null
                     : Channels.of(metaData.getConnection().getEndPoint());
-            if (channel != null && !listener.requests().admit(request, channel, stream)) {
-                refuse(request, response, callback);
-                return true;
+            if (channel != null) {
+                listener.established(channel);
+                if ((customized || stream) && !listener.requests().admit(request, channel, stream)) {
+                    refuse(request, response, callback);
+                    return true;
+                }
             }
         }
         return super.handle(request, response, callback);

@@ -110,6 +110,11 @@ public final class ConnectionLimitListener
         return requests;
     }
 
+    /** To be called when the first request of a connection has come. */
+    void established(SocketChannel channel) {
+        gate.established(channel);
+    }
+
     /**
      * Called by Jetty when a bean is added, this one too.
      *
@@ -185,7 +190,7 @@ public final class ConnectionLimitListener
             LOGGER.log(
                     System.Logger.Level.INFO,
                     () -> "refuse=respond is as refuse=reset on " + event
-                            + ": its default protocol is neither http/1.1 nor TLS");
+                            + ": its default protocol is neither http/1.1 nor TLS nor PROXY");
         }
         counting = true;
     }

@@ -44,7 +44,8 @@ final class FirstByteConnection extends AbstractConnection implements Connection
         if (BufferUtil.hasContent(early)) {
             onFillable();
         } else {
-            fillInterested(whenFillable);
+            // Not by the method of the superclass, which Jetty 12.0 has not.
+            getEndPoint().fillInterested(whenFillable);
         }
     }
 

@@ -158,7 +158,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
                     + ", which was its default protocol when its ConnectionLimitListener was added");
         }
         connector = next == null ? null : starting;
-        return inFront;
+        return next != null;
     }
 
     /** What connections of the connector have to do first. */

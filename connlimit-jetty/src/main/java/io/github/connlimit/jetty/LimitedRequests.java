@@ -118,6 +118,10 @@ final class LimitedRequests {
                 endPoint = next.getEndPoint();
                 upgraded.add(this);
                 next.addEventListener(this);
+                if (!endPoint.isOpen()) {
+                    // Perhaps the connector has stopped, and nobody looks any more.
+                    end();
+                }
             } else {
                 end();
             }
