@@ -118,9 +118,10 @@ class RequestLimitTest {
             assertThat(server.requests).hasValue(requests);
             assertThat(server.limiter.snapshot().refusedStreams()).isEqualTo(2);
             try (Client ordinary = connect(server, tls);
-                    Client other = server.connect(MODEST)) {
+                    Client other = tls ? server.connect(MODEST).tls() : server.connect(MODEST)) {
                 assertThat(ordinary.get("/")).startsWith("HTTP/1.1 200 ");
-                other.socket();
+                other.send(UPGRADE);
+                assertThat(other.readHead()).startsWith("HTTP/1.1 101 ");
             }
             // An event stream ends with its response, an upgraded connection when it is closed.
             server.async.forEach(Callback::succeeded);
