@@ -162,6 +162,7 @@ public final class ConnectionLimitListener
             return;
         }
         stop();
+        gate.releaseAll();
         if (parent instanceof ServerConnector tcp) {
             tcp.getServer().removeEventListener(serverListener);
             tcp.removeEventListener(proxyHeader);
@@ -209,6 +210,12 @@ public final class ConnectionLimitListener
     public void lifeCycleStopped(LifeCycle event) {
         if (event == connector.get()) {
             stop();
+            // What is left are connections whose end Jetty does not report, since they were in the middle of a request,
+            // and connections accepted so late that Jetty has forgotten to close them.
+            gate.releaseClosed(socket -> {
+                Resetting.reset(socket);
+                return false;
+            });
         }
     }
 
@@ -232,15 +239,13 @@ public final class ConnectionLimitListener
         front.stop();
         progress.stop();
         requests.stop();
-        // Jetty has closed all connections, but it does not report those that were in the middle of a request.
-        gate.releaseAll();
     }
 
     /** Called by Jetty for each accepted connection, on the thread that accepts: admits or refuses it. Never throws. */
     @Override
     public void onAccepting(SelectableChannel channel) {
-        // A channel may have been closed by another listener.
-        if (!counting || !(channel instanceof SocketChannel socket) || !socket.isOpen()) {
+        // It may have been closed by another listener.
+        if (!(channel instanceof SocketChannel socket) || !socket.isOpen()) {
             return;
         }
         InetAddress peer;
@@ -263,8 +268,11 @@ public final class ConnectionLimitListener
         if (!admit(socket, peer)) {
             refuse(socket, peer);
         } else if (!counting) {
-            // Stopped in the meantime: all permits have been given back, except perhaps this one.
+            // The connector has stopped, or this listener was removed, and all permits have been given back before.
             gate.release(socket);
+            if (connector.get() != null) {
+                Resetting.reset(socket);
+            }
         }
     }
 
