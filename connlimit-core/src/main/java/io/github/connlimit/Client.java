@@ -53,8 +53,8 @@ final class Client implements Comparable<Client> {
     }
 
     /** Counts the first connection; to be called before anybody else knows this object. */
-    void open(int connections) {
-        open = connections;
+    void countFirst() {
+        open = 1;
     }
 
     /** Counts an open connection as pending too; to be called inside an atomic operation of the table only. */

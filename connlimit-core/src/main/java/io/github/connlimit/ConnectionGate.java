@@ -85,12 +85,12 @@ public final class ConnectionGate<C> {
             if (permit == null) {
                 return false;
             }
-            if (phase != null) {
-                setDeadline(permit, channel, phase);
-            }
             if (permits.putIfAbsent(channel, permit) != null) {
                 // Counted by another thread in between: a second permit would never be given back.
                 permit.close();
+            } else if (phase != null) {
+                // Not before: a sweep must find the permit of a deadline that has passed.
+                setDeadline(permit, channel, phase);
             }
             return true;
         } catch (Throwable error) {
@@ -119,9 +119,10 @@ public final class ConnectionGate<C> {
      *     released
      */
     public boolean reassign(C channel, InetAddress peer, InetAddress address) {
+        ConnectionPermit present = null;
         ConnectionPermit fresh = null;
         try {
-            ConnectionPermit present = permits.get(channel);
+            present = permits.get(channel);
             if (present == null || !limiter.limits().isExempt(peer)) {
                 return true;
             }
@@ -129,9 +130,8 @@ public final class ConnectionGate<C> {
             if (fresh == null) {
                 return false;
             }
-            fresh.deadline(present.takeDeadline());
             if (permits.replace(channel, present, fresh)) {
-                present.close();
+                replaced(present, fresh);
             } else {
                 // Released in the meantime.
                 fresh.close();
@@ -139,19 +139,40 @@ public final class ConnectionGate<C> {
             return true;
         } catch (Throwable error) {
             if (fresh != null) {
-                fresh.close();
+                undo(channel, present, fresh);
             }
             report("counting a connection failed, onError decides", error);
             return limiter.limits().onError() == ErrorPolicy.ADMIT;
         }
     }
 
-    /** Says that a connection has completed its handshake: it is pending no longer, and its first byte has a deadline. */
+    /** Hands over what was noted of a connection until its permit was replaced. */
+    private static void replaced(ConnectionPermit present, ConnectionPermit fresh) {
+        if (!present.isPending()) {
+            fresh.endPending();
+        }
+        fresh.deadline(present.takeDeadline());
+        present.close();
+    }
+
+    /** Gives back whichever of the two is not bound to the connection. */
+    private void undo(C channel, ConnectionPermit present, ConnectionPermit fresh) {
+        if (permits.get(channel) == fresh) {
+            replaced(present, fresh);
+        } else {
+            fresh.close();
+        }
+    }
+
+    /**
+     * Says that a connection has completed its handshake: it is pending no longer, and its first byte has a deadline.
+     * Every call but the first does nothing (a renegotiation completes a handshake again), and so does one for a
+     * connection that never was pending.
+     */
     public void handshakeCompleted(C channel) {
         try {
             ConnectionPermit permit = permits.get(channel);
-            if (permit != null) {
-                permit.endPending();
+            if (permit != null && permit.endPending()) {
                 setDeadline(permit, channel, ConnectionPhase.FIRST_BYTE);
             }
         } catch (Throwable error) {
@@ -238,7 +259,11 @@ public final class ConnectionGate<C> {
             long now = limiter.nanoTime();
             Deadlines.Entry<C> expired;
             while ((expired = deadlines.pollExpired(now)) != null) {
-                expire(expired, channels);
+                try {
+                    expire(expired, channels);
+                } catch (Throwable error) {
+                    report("a deadline was missed", error);
+                }
             }
             if (now - releasedClosedNanos >= RELEASE_CLOSED_NANOS) {
                 releasedClosedNanos = now;
@@ -256,21 +281,32 @@ public final class ConnectionGate<C> {
     }
 
     private void expire(Deadlines.Entry<C> expired, Channels<? super C> channels) {
-        try {
-            C channel = expired.channel();
-            ConnectionPermit permit = channel == null ? null : permits.get(channel);
-            if (permit == null || permit.deadline() != expired) {
-                return;
-            }
-            boolean dryRun = limiter.limits().dryRun();
-            if (!dryRun && !channels.closeExpired(channel, expired.phase())) {
-                permit.established();
-                return;
-            }
+        C channel = expired.channel();
+        ConnectionPermit permit = channel == null ? null : permits.get(channel);
+        // The second look: met, released and perhaps admitted anew since the first.
+        if (permit == null || expired.channel() == null) {
+            return;
+        }
+        boolean dryRun = limiter.limits().dryRun();
+        if (dryRun || closeExpired(expired, channel, permit, channels)) {
             limiter.timedOut(permit, expired.phase(), Duration.ofNanos(expired.timeoutNanos()), dryRun);
             expired.met();
+        }
+    }
+
+    private boolean closeExpired(
+            Deadlines.Entry<C> expired, C channel, ConnectionPermit permit, Channels<? super C> channels) {
+        try {
+            boolean closed = channels.closeExpired(channel, expired.phase());
+            if (!closed) {
+                permit.established();
+            }
+            return closed;
         } catch (Throwable error) {
             report("closing a connection at its deadline failed", error);
+            // Once more after the same time: who cannot be closed now must not be let off for ever.
+            permit.deadline(deadlines.add(channel, expired.phase(), expired.timeoutNanos(), limiter.nanoTime()));
+            return false;
         }
     }
 

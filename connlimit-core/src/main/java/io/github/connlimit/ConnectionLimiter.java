@@ -11,7 +11,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
-import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -26,6 +25,7 @@ import java.util.function.UnaryOperator;
 public final class ConnectionLimiter {
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimiter.class.getName());
+    private static final String TELLING_FAILED = "telling the listeners failed";
 
     private final ConcurrentHashMap<Client, Client> clients;
     private final AtomicReference<ConnectionLimits> limits;
@@ -81,13 +81,15 @@ public final class ConnectionLimiter {
             attempt = new Attempt(ip, pending);
             attempt.run();
         } while (attempt.outdated);
+        if (attempt.counted) {
+            figures.admitted.incrementAndGet();
+        }
         if (attempt.over != null) {
             refused(attempt.client, attempt.open, attempt.over, attempt.counted);
         }
         if (!attempt.counted) {
             return Optional.empty();
         }
-        figures.admitted.incrementAndGet();
         admitted(attempt.client, attempt.open);
         return attempt.permit;
     }
@@ -132,7 +134,7 @@ public final class ConnectionLimiter {
             this.pending = pending;
             range = read.table().find(ip);
             newcomer = new Client(ip, range.prefix());
-            newcomer.open(1);
+            newcomer.countFirst();
             unbound = new ConnectionPermit(ConnectionLimiter.this, pending);
             permit = Optional.of(unbound);
         }
@@ -154,14 +156,15 @@ public final class ConnectionLimiter {
 
         @Override
         public Client apply(Client key, Client present) {
+            open = present == null ? 0 : present.open();
+            over = over(present);
             // Reconfigured since the limits were read: deciding by the old ones now would be a decision that was
-            // right at no moment.
+            // right at no moment. Looked at after the counts, which can only have fallen since: the other way round, a
+            // connection closed after a limit was lowered could make room under the old one.
             outdated = limits.get() != read;
             if (outdated) {
                 return present;
             }
-            open = present == null ? 0 : present.open();
-            over = over(present);
             if (over != null && !read.dryRun()) {
                 client = present;
                 return present;
@@ -197,17 +200,24 @@ public final class ConnectionLimiter {
         int limit = now.table().limit(client);
         // Without a reserve or a limit there is nothing to keep streams from.
         boolean any = limit == 0 || now.reservedConnections() == 0;
-        if (client.tryCountStream(any ? 0 : limit - now.reservedConnections())) {
-            return true;
-        }
-        refused(client, client.open(), RefusalReason.STREAMS, now.dryRun());
-        return now.dryRun() && client.tryCountStream(0);
+        return client.tryCountStream(any ? 0 : limit - now.reservedConnections());
+    }
+
+    /**
+     * Reports a stream that could not be counted.
+     *
+     * @return whether it was counted after all, in a dry run
+     */
+    boolean refuseStream(Client client) {
+        boolean dryRun = limits().dryRun();
+        refused(client, client.open(), RefusalReason.STREAMS, dryRun);
+        return dryRun && client.tryCountStream(0);
     }
 
     void release(Client client) {
         int open = countDown(client);
         figures.closed.incrementAndGet();
-        tell(client, open, LimiterListener::closed);
+        closed(client, open);
     }
 
     private int countDown(Client client) {
@@ -224,55 +234,75 @@ public final class ConnectionLimiter {
         return open;
     }
 
+    // What follows is told after the fact: an error in it, even in making its lambda expressions, is logged and no
+    // more.
+    // It must not keep a permit from whoever it was counted for.
+
     private void admitted(Client client, int open) {
-        tell(client, open, (listener, usage) -> listener.admitted(usage));
+        try {
+            tell(client, open, (listener, usage) -> listener.admitted(usage));
+        } catch (Throwable error) {
+            errors.report(TELLING_FAILED, error);
+        }
     }
 
     private void refused(Client client, int open, RefusalReason reason, boolean dryRun) {
-        summarise(client, (dryRun ? "dry run, would refuse: " : "refused: "), reason::toString);
+        try {
+            summarise(client, (dryRun ? "dry run, would refuse: " : "refused: "), reason::toString);
+        } catch (Throwable error) {
+            errors.report("logging a refusal failed", error);
+        }
         figures.count(Figures.Event.refused(reason, dryRun));
-        tell(client, open, (listener, usage) -> listener.refused(usage, reason, dryRun));
+        try {
+            tell(client, open, (listener, usage) -> listener.refused(usage, reason, dryRun));
+        } catch (Throwable error) {
+            errors.report(TELLING_FAILED, error);
+        }
     }
 
     void timedOut(ConnectionPermit permit, ConnectionPhase phase, Duration timeout, boolean dryRun) {
         Client client = permit.client();
-        summarise(
-                client,
-                dryRun ? "dry run, would time out: " : "timed out: ",
-                () -> phase + " within " + timeout.toMillis() + " ms");
+        try {
+            summarise(
+                    client,
+                    dryRun ? "dry run, would time out: " : "timed out: ",
+                    () -> phase + " within " + timeout.toMillis() + " ms");
+        } catch (Throwable error) {
+            errors.report("logging a time-out failed", error);
+        }
         figures.count(Figures.Event.timedOut(dryRun));
-        tell(client, client.open(), (listener, usage) -> listener.timedOut(usage, phase, timeout, dryRun));
+        try {
+            tell(client, client.open(), (listener, usage) -> listener.timedOut(usage, phase, timeout, dryRun));
+        } catch (Throwable error) {
+            errors.report(TELLING_FAILED, error);
+        }
+    }
+
+    private void closed(Client client, int open) {
+        try {
+            tell(client, open, (listener, usage) -> listener.closed(usage));
+        } catch (Throwable error) {
+            errors.report(TELLING_FAILED, error);
+        }
     }
 
     private void summarise(Client client, String what, Supplier<String> why) {
-        try {
-            summaries.add(client, () -> {
-                ClientUsage usage = usage(client, client.open());
-                return what + usage.client() + " (" + why.get() + "; " + usage.openConnections() + " open, "
-                        + usage.pendingConnections() + " pending, " + usage.streams() + " streams; limit "
-                        + usage.limit() + ")";
-            });
-        } catch (Throwable error) {
-            errors.report("logging failed", error);
-        }
+        summaries.add(client, () -> {
+            ClientUsage usage = usage(client, client.open());
+            return what + usage.client() + " (" + why.get() + "; " + usage.openConnections() + " open, "
+                    + usage.pendingConnections() + " pending, " + usage.streams() + " streams; limit "
+                    + usage.limit() + ")";
+        });
     }
 
     private void tell(Client client, int open, BiConsumer<LimiterListener, ClientUsage> event) {
         if (listeners.isEmpty()) {
             return;
         }
-        try {
-            ClientUsage usage = usage(client, open);
-            tell(listener -> event.accept(listener, usage));
-        } catch (Throwable error) {
-            errors.report("telling the listeners failed", error);
-        }
-    }
-
-    private void tell(Consumer<LimiterListener> event) {
+        ClientUsage usage = usage(client, open);
         for (LimiterListener listener : listeners) {
             try {
-                event.accept(listener);
+                event.accept(listener, usage);
             } catch (Throwable error) {
                 errors.report("a LimiterListener threw: " + listener.getClass().getName(), error);
             }

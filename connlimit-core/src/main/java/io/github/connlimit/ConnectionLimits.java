@@ -228,10 +228,11 @@ public final class ConnectionLimits {
 
         private static final int MOST_RESERVED = Integer.MAX_VALUE - 6;
         private static final int MOST_RESPONSES = 1000;
+        private static final Duration LEAST_TIMEOUT = Duration.ofMillis(1);
         private static final Duration MOST_TIMEOUT = Duration.ofDays(24);
-        private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m)?");
+        private static final Pattern DURATION = Pattern.compile("([0-9]{1,10})(ms|s|m)?");
         private static final String TIMEOUT_ALLOWED =
-                "a whole number with its unit, as in 500ms, 5s, 1m, from 0 to 24 days (0 = off)";
+                "a whole number with its unit, as in 500ms, 5s, 1m, from 1 ms to 24 days, or 0 (= off)";
 
         /** The least that a limit has to leave for streams besides the reserve. */
         private static final int LEAST_FOR_STREAMS = 5;
@@ -378,11 +379,17 @@ public final class ConnectionLimits {
          * How long a connection may take for its TLS handshake (a PROXY protocol header included), and then again for
          * the first byte of a request.
          *
-         * @param timeout up to 24 days, in whole milliseconds; zero means for ever; default 5 s
+         * @param timeout 1 ms to 24 days, what is less than a millisecond cut off; zero means for ever; default 5 s
          */
         public Builder handshakeTimeout(Duration timeout) {
-            if (timeout.isNegative() || timeout.compareTo(MOST_TIMEOUT) > 0) {
-                throw notAllowed("handshakeTimeout", timeout, TIMEOUT_ALLOWED);
+            return handshakeTimeout(Objects.requireNonNull(timeout, "handshakeTimeout"), timeout);
+        }
+
+        private Builder handshakeTimeout(Duration timeout, Object given) {
+            boolean inRange = !timeout.isNegative() && timeout.compareTo(MOST_TIMEOUT) <= 0;
+            // Less than a millisecond must not become zero, which means for ever.
+            if (!inRange || !timeout.isZero() && timeout.compareTo(LEAST_TIMEOUT) < 0) {
+                throw notAllowed("handshakeTimeout", given, TIMEOUT_ALLOWED);
             }
             handshakeTimeout = timeout.truncatedTo(ChronoUnit.MILLIS);
             return this;
@@ -457,7 +464,7 @@ public final class ConnectionLimits {
                 case "reservedConnections":
                     return reservedConnections(parseRange(name, text, MOST_RESERVED));
                 case "handshakeTimeout":
-                    return handshakeTimeout(parseDuration(name, text));
+                    return handshakeTimeout(parseDuration(name, text), text);
                 case "dryRun":
                     return dryRun(parseBoolean(name, text));
                 case "respondRate":

@@ -3,6 +3,7 @@ package io.github.connlimit;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 
 /**
  * One counted connection. {@link #close()} gives it back to the client that it was counted for, whatever has been
@@ -12,6 +13,10 @@ public final class ConnectionPermit implements AutoCloseable {
 
     private static final AtomicIntegerFieldUpdater<ConnectionPermit> STATE =
             AtomicIntegerFieldUpdater.newUpdater(ConnectionPermit.class, "state");
+
+    @SuppressWarnings("rawtypes")
+    private static final AtomicReferenceFieldUpdater<ConnectionPermit, Deadlines.Entry> DEADLINE =
+            AtomicReferenceFieldUpdater.newUpdater(ConnectionPermit.class, Deadlines.Entry.class, "deadline");
 
     /** Once set, set for ever, and nothing else is. */
     private static final int CLOSED = 1;
@@ -27,6 +32,7 @@ public final class ConnectionPermit implements AutoCloseable {
     /** Set once, before the permit leaves the limiter. */
     private Client client;
 
+    /** What this connection has to do next, and by when, or {@code null}. Whoever replaces it ends the one before. */
     private volatile Deadlines.Entry<?> deadline;
 
     private volatile int state;
@@ -54,23 +60,22 @@ public final class ConnectionPermit implements AutoCloseable {
         return (state & PENDING) != 0;
     }
 
-    void endPending() {
-        int before = STATE.getAndUpdate(this, now -> now & ~PENDING);
-        if ((before & PENDING) != 0) {
-            client.uncountPending();
-        }
-    }
-
-    /** The deadline that this connection has to meet next, or {@code null}. */
-    Deadlines.Entry<?> deadline() {
-        return deadline;
+    /** @return whether this call ended it */
+    boolean endPending() {
+        int now;
+        do {
+            now = state;
+            if ((now & PENDING) == 0) {
+                return false;
+            }
+        } while (!STATE.compareAndSet(this, now, now & ~PENDING));
+        client.uncountPending();
+        return true;
     }
 
     /** Hands the deadline over to the permit that takes the place of this one. */
     Deadlines.Entry<?> takeDeadline() {
-        Deadlines.Entry<?> taken = deadline;
-        deadline = null;
-        return taken;
+        return DEADLINE.getAndSet(this, null);
     }
 
     Client client() {
@@ -79,8 +84,7 @@ public final class ConnectionPermit implements AutoCloseable {
 
     /** Replaces the deadline; the one before is met. */
     void deadline(Deadlines.Entry<?> next) {
-        Deadlines.Entry<?> before = deadline;
-        deadline = next;
+        Deadlines.Entry<?> before = DEADLINE.getAndSet(this, next);
         if (before != null) {
             before.met();
         }
@@ -98,6 +102,8 @@ public final class ConnectionPermit implements AutoCloseable {
      *     streams as it may have, or this permit is closed
      */
     public Optional<Stream> tryBeginStream() {
+        // Made before it is counted: running out of memory must not lose a count.
+        Optional<Stream> stream = Optional.of(new Stream());
         while (true) {
             int now = state;
             if (now == CLOSED) {
@@ -105,10 +111,16 @@ public final class ConnectionPermit implements AutoCloseable {
             }
             boolean first = now < ONE_STREAM;
             if (first && !limiter.tryCountStream(client)) {
-                return Optional.empty();
+                if (state != now) {
+                    // Perhaps a stream of this same connection has taken the last place, and this one needs none.
+                    continue;
+                }
+                if (!limiter.refuseStream(client)) {
+                    return Optional.empty();
+                }
             }
             if (STATE.compareAndSet(this, now, now + ONE_STREAM)) {
-                return Optional.of(new Stream());
+                return stream;
             }
             if (first) {
                 client.uncountStream();
@@ -117,8 +129,14 @@ public final class ConnectionPermit implements AutoCloseable {
     }
 
     private void endStream() {
-        int before = STATE.getAndUpdate(this, now -> now == CLOSED ? CLOSED : now - ONE_STREAM);
-        if (before != CLOSED && before - ONE_STREAM < ONE_STREAM) {
+        int now;
+        do {
+            now = state;
+            if (now == CLOSED) {
+                return;
+            }
+        } while (!STATE.compareAndSet(this, now, now - ONE_STREAM));
+        if (now - ONE_STREAM < ONE_STREAM) {
             client.uncountStream();
         }
     }

@@ -26,11 +26,11 @@ final class Figures {
             if (dryRun) {
                 return DRY_RUN_REFUSED;
             }
-            return switch (reason) {
-                case CONNECTIONS -> REFUSED;
-                case PENDING -> REFUSED_PENDING;
-                case STREAMS -> REFUSED_STREAMS;
-            };
+            // Not a switch: that is a class of its own, which might be loaded when there is no memory left.
+            if (reason == RefusalReason.CONNECTIONS) {
+                return REFUSED;
+            }
+            return reason == RefusalReason.PENDING ? REFUSED_PENDING : REFUSED_STREAMS;
         }
 
         static Event timedOut(boolean dryRun) {

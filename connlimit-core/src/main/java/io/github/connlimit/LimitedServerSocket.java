@@ -109,12 +109,12 @@ public class LimitedServerSocket extends ServerSocket {
             CountedSocket socket = new CountedSocket(gate, cleaner);
             try {
                 implAccept(socket);
+                if (admit(socket)) {
+                    return socket;
+                }
             } catch (Throwable error) {
                 socket.close();
                 throw error;
-            }
-            if (admit(socket)) {
-                return socket;
             }
             refuse(socket);
             checkTimeout(begin);
@@ -132,7 +132,7 @@ public class LimitedServerSocket extends ServerSocket {
      * within {@link ConnectionLimits#handshakeTimeout()}, and counts it as pending until it is. The server has to say so:
      * {@code LimitedServerSocket.permit(socket).ifPresent(ConnectionPermit::established)}, once the TLS handshake is
      * complete or the first bytes have been read. A daemon thread keeps the deadlines; it ends when this server socket
-     * and its connections are closed.
+     * and its connections are closed, and not when it is interrupted. Every call but the first does nothing.
      */
     public synchronized void expectEstablished() {
         if (sweeper == null) {
@@ -144,12 +144,14 @@ public class LimitedServerSocket extends ServerSocket {
     }
 
     private void sweep() {
-        try {
-            while (!isClosed() || gate.openConnections() > 0) {
-                Thread.sleep(gate.sweep(CHANNELS));
+        while (!isClosed() || gate.openConnections() > 0) {
+            long millis = gate.sweep(CHANNELS);
+            try {
+                Thread.sleep(millis);
+            } catch (InterruptedException anybody) {
+                // Without a sweeper there would be no deadlines any more.
+                gate.report("the sweeper was interrupted and goes on", anybody);
             }
-        } catch (InterruptedException nobodyDoes) {
-            gate.report("the sweeper was interrupted", nobodyDoes);
         }
     }
 

@@ -19,8 +19,9 @@ public enum Refusal {
     CLOSE,
 
     /**
-     * HTTP status 429, then the end. Only where HTTP is spoken in clear text; {@link #RESET} elsewhere, and beyond the
-     * number of clients that may be told at once.
+     * HTTP status 429, then the end; on TLS after the handshake, in HTTP/1.1 or HTTP/2 as the client asked for. Only
+     * where HTTP is spoken, and within bounds ({@link ConnectionLimits#respondMaxOpen()}, and on TLS
+     * {@link ConnectionLimits#respondRate()}); {@link #RESET} elsewhere and beyond.
      */
     RESPOND;
 

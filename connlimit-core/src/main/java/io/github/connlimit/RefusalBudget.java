@@ -61,15 +61,19 @@ public final class RefusalBudget {
 
     private synchronized Optional<Place> tryTake(ConnectionLimits now, Cidr client, boolean afterHandshake) {
         int free = -1;
-        int taken = 0;
-        for (int i = 0; i < now.respondMaxOpen(); i++) {
+        int open = 0;
+        int ofClient = 0;
+        for (int i = 0; i < places.length; i++) {
             if (places[i] == null) {
                 free = i;
-            } else if (places[i].equals(client)) {
-                taken++;
+                continue;
+            }
+            open++;
+            if (places[i].equals(client)) {
+                ofClient++;
             }
         }
-        if (free < 0 || taken >= MAX_OPEN_PER_CLIENT) {
+        if (open >= now.respondMaxOpen() || ofClient >= MAX_OPEN_PER_CLIENT) {
             return Optional.empty();
         }
         // Made before the place is taken: running out of memory must not lose one.

@@ -114,8 +114,9 @@ final class SummaryLog {
             if (unlogged <= 0) {
                 return null;
             }
-            return "in the last " + TimeUnit.NANOSECONDS.toSeconds(nowNanos - startNanos) + " s: " + counts
-                    + "; most by " + worst();
+            String summary = "in the last " + TimeUnit.NANOSECONDS.toSeconds(nowNanos - startNanos) + " s: " + counts;
+            // Without a client if all there is has been counted just after the interval in which it was noted.
+            return perClient.isEmpty() ? summary : summary + "; most by " + worst();
         }
 
         private String worst() {

@@ -27,7 +27,7 @@ class ClientTest {
     void isEqualByAddressAndPrefixLengthWhateverItsCount() {
         Client client = client("10.1.2.3", 120);
         Client same = client("10.1.2.4", 120);
-        same.open(5);
+        Counts.open(same, 5);
         assertThat(client).isEqualTo(same).hasSameHashCodeAs(same).isEqualByComparingTo(same);
         assertThat(client).isNotEqualTo(null).isNotEqualTo("10.1.2.0/24");
         for (Client other : List.of(
@@ -68,7 +68,7 @@ class ClientTest {
         Client client = client("10.1.2.3", 128);
         assertThat(client.open()).isZero();
         assertThat(client.countUp()).isZero();
-        client.open(1);
+        client.countFirst();
         assertThat(client.countUp()).isEqualTo(2);
         assertThat(client.countUp()).isEqualTo(3);
         assertThat(client.countDown()).isEqualTo(2);

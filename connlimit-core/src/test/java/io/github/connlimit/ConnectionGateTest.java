@@ -383,7 +383,7 @@ class ConnectionGateTest {
         } finally {
             executor.shutdownNow();
         }
-        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 50 * channels, 0, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, 50 * channels, 0, List.of()));
         assertThat(logger.errors()).isEmpty();
     }
 

@@ -49,12 +49,12 @@ class ConnectionLimiterFailureTest {
         first.close();
         second.close();
         assertThat(table).isEmpty();
-        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 2, 1, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, 2, 1, List.of()));
         assertThat(listener.events)
                 .containsExactly(
                         "admitted: 127.0.0.2/32 1/2",
                         "admitted: 127.0.0.2/32 2/2",
-                        "refused: 127.0.0.2/32 2/2",
+                        "refused: 127.0.0.2/32 2/2 CONNECTIONS",
                         "closed: 127.0.0.2/32 1/2",
                         "closed: 127.0.0.2/32 0/2");
     }
@@ -91,7 +91,7 @@ class ConnectionLimiterFailureTest {
         assertThat(came).hasSize(1);
         assertThat(limiter.openConnections(PEER)).isEqualTo(1);
         assertThat(limiter.snapshot())
-                .isEqualTo(Figured.snapshot(1, 1, 2, 0, List.of(Figured.usage(Cidr.parse("127.0.0.2"), 1, 2))));
+                .isEqualTo(Counts.snapshot(1, 1, 2, 0, List.of(new ClientUsage(Cidr.parse("127.0.0.2"), 1, 0, 0, 2))));
         came.get(0).close();
         assertThat(table).isEmpty();
     }

@@ -124,11 +124,11 @@ class ConnectionLimiterTest {
         ConnectionLimiter limiter = limiter(0);
         open(limiter, GREEDY, 1);
         Client client = table.values().iterator().next();
-        client.open(Integer.MAX_VALUE - 1);
+        Counts.open(client, Integer.MAX_VALUE - 1);
         ConnectionPermit last = limiter.tryAcquire(GREEDY).orElseThrow();
         assertThat(limiter.openConnections(GREEDY)).isEqualTo(Integer.MAX_VALUE);
         assertThat(limiter.tryAcquire(GREEDY)).isEmpty();
-        client.open(2);
+        Counts.open(client, 2);
         last.close();
     }
 
@@ -314,9 +314,9 @@ class ConnectionLimiterTest {
                 .containsExactly(
                         "admitted: 127.0.0.2/32 1/2",
                         "admitted: 127.0.0.2/32 2/2",
-                        "refused: 127.0.0.2/32 2/2",
+                        "refused: 127.0.0.2/32 2/2 CONNECTIONS",
                         "admitted: 2001:db8:0:0:0:0:0:0/64 1/1",
-                        "refused: 2001:db8:0:0:0:0:0:0/64 1/1",
+                        "refused: 2001:db8:0:0:0:0:0:0/64 1/1 CONNECTIONS",
                         "closed: 127.0.0.2/32 1/2",
                         "closed: 127.0.0.2/32 0/0");
         assertThat(second.events).isEqualTo(listener.events);
@@ -346,12 +346,16 @@ class ConnectionLimiterTest {
         opened.get(0).close();
         assertThat(limiter.openConnections(GREEDY)).isZero();
         assertThat(listener.events)
-                .containsExactly("admitted: 127.0.0.2/32 1/1", "refused: 127.0.0.2/32 1/1", "closed: 127.0.0.2/32 0/1");
-        // Once in ten seconds.
-        assertThat(logger.errorMessages())
                 .containsExactly(
-                        "a LimiterListener threw: " + throwing.getClass().getName());
-        assertThat(logger.errors().get(0).thrown()).hasMessage("admitted");
+                        "admitted: 127.0.0.2/32 1/1",
+                        "refused: 127.0.0.2/32 1/1 CONNECTIONS",
+                        "closed: 127.0.0.2/32 0/1");
+        // Once in ten seconds.
+        assertThat(logger.messages())
+                .containsExactly(
+                        "a LimiterListener threw: " + throwing.getClass().getName(),
+                        "refused: 127.0.0.2/32 (CONNECTIONS; 1 open, 0 pending, 0 streams; limit 1)");
+        assertThat(logger.entries.get(0).thrown()).hasMessage("admitted");
     }
 
     @Test
@@ -401,7 +405,7 @@ class ConnectionLimiterTest {
         assertThatNullPointerException()
                 .isThrownBy(() -> new ConnectionLimiter(null))
                 .withMessage("limits");
-        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 0, 0, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, 0, 0, List.of()));
     }
 
     @Test
@@ -415,16 +419,16 @@ class ConnectionLimiterTest {
         limiter.tryAcquire(MODEST);
         greedy.get(0).close();
         assertThat(limiter.snapshot())
-                .isEqualTo(Figured.snapshot(
+                .isEqualTo(Counts.snapshot(
                         3,
                         2,
                         4,
                         3,
                         List.of(
-                                Figured.usage(Cidr.parse("127.0.0.2"), 2, 3),
-                                Figured.usage(Cidr.parse("127.0.0.3"), 1, 1))));
+                                new ClientUsage(Cidr.parse("127.0.0.2"), 2, 0, 0, 3),
+                                new ClientUsage(Cidr.parse("127.0.0.3"), 1, 0, 0, 1))));
         permits.forEach(ConnectionPermit::close);
-        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 4, 3, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, 4, 3, List.of()));
     }
 
     @Test
@@ -467,8 +471,8 @@ class ConnectionLimiterTest {
         open(limiter, ip("10.0.0.7"), 2);
         assertThat(limiter.snapshot().topClients())
                 .containsExactly(
-                        Figured.usage(Cidr.parse("10.0.0.0/24"), 2, 9),
-                        Figured.usage(Cidr.parse("2001:db8::/64"), 1, 5));
+                        new ClientUsage(Cidr.parse("10.0.0.0/24"), 2, 0, 0, 9),
+                        new ClientUsage(Cidr.parse("2001:db8::/64"), 1, 0, 0, 5));
         permits.forEach(ConnectionPermit::close);
         assertThat(listener.events)
                 .endsWith("closed: 2001:db8:0:0:0:0:0:0/64 0/5", "closed: 10.0.0.0/24 1/9", "closed: 10.0.0.0/24 0/9");
@@ -486,7 +490,7 @@ class ConnectionLimiterTest {
         Collections.shuffle(permits, new Random(5));
         permits.forEach(ConnectionPermit::close);
         assertThat(table).isEmpty();
-        assertThat(limiter.snapshot()).isEqualTo(Figured.snapshot(0, 0, 100_000, 0, List.of()));
+        assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, 100_000, 0, List.of()));
     }
 
     /**

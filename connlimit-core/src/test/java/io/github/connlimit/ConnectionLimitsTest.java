@@ -15,7 +15,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class ConnectionLimitsTest {
 
@@ -24,23 +23,28 @@ class ConnectionLimitsTest {
             "an IPv4 or IPv6 address, or a block such as 10.0.0.0/8 or 2001:db8::/32 (no host names, no scope ids)";
     private static final String RULES_ALLOWED = "rules as in \"10.0.0.0/8=500, 127.0.0.0/8=unlimited\"";
 
+    private static final String RESERVED_ALLOWED = "a whole number from 0 to 2147483641";
+    private static final String THOUSAND_ALLOWED = "a whole number from 0 to 1000";
+    private static final String TIMEOUT_ALLOWED =
+            "a whole number with its unit, as in 500ms, 5s, 1m, from 1 ms to 24 days, or 0 (= off)";
+
     private static ConnectionLimits.Builder everythingSet() {
         return ConnectionLimits.builder()
-                .maxPerClient(17)
+                .maxPerClient(7)
                 .limit("10.0.0.0/8", 500)
                 .exempt("127.0.0.0/8")
-                .limit("2001:db8::/32", 13)
+                .limit("2001:db8::/32", 8)
                 .ipv4Prefix(24)
                 .ipv6Prefix(56)
                 .refuse(Refusal.RESPOND)
                 .onError(ErrorPolicy.ADMIT)
-                .maxPendingPerClient(2)
-                .reservedConnections(2)
+                .maxPendingPerClient(4)
+                .reservedConnections(1)
                 .handshakeTimeout(Duration.ofMillis(1500))
                 .dryRun(true)
-                .respondRate(11)
-                .respondBurst(12)
-                .respondMaxOpen(13);
+                .respondRate(20)
+                .respondBurst(30)
+                .respondMaxOpen(40);
     }
 
     @Test
@@ -67,47 +71,47 @@ class ConnectionLimitsTest {
     @Test
     void whatWasSetIsWhatIsRead() {
         ConnectionLimits limits = everythingSet().build();
-        assertThat(limits.maxPerClient()).isEqualTo(17);
+        assertThat(limits.maxPerClient()).isEqualTo(7);
         assertThat(limits.rules())
                 .containsExactly(
                         entry(Cidr.parse("10.0.0.0/8"), 500),
                         entry(Cidr.parse("127.0.0.0/8"), 0),
-                        entry(Cidr.parse("2001:db8::/32"), 13));
-        assertThat(limits.maxPendingPerClient()).isEqualTo(2);
-        assertThat(limits.reservedConnections()).isEqualTo(2);
-        assertThat(limits.handshakeTimeout()).isEqualTo(Duration.ofMillis(1500));
-        assertThat(limits.dryRun()).isTrue();
-        assertThat(limits.respondRate()).isEqualTo(11);
-        assertThat(limits.respondBurst()).isEqualTo(12);
-        assertThat(limits.respondMaxOpen()).isEqualTo(13);
+                        entry(Cidr.parse("2001:db8::/32"), 8));
         assertThat(limits.ipv4Prefix()).isEqualTo(24);
         assertThat(limits.ipv6Prefix()).isEqualTo(56);
         assertThat(limits.refuse()).isEqualTo(Refusal.RESPOND);
         assertThat(limits.onError()).isEqualTo(ErrorPolicy.ADMIT);
+        assertThat(limits.maxPendingPerClient()).isEqualTo(4);
+        assertThat(limits.reservedConnections()).isEqualTo(1);
+        assertThat(limits.handshakeTimeout()).isEqualTo(Duration.ofMillis(1500));
+        assertThat(limits.dryRun()).isTrue();
+        assertThat(limits.respondRate()).isEqualTo(20);
+        assertThat(limits.respondBurst()).isEqualTo(30);
+        assertThat(limits.respondMaxOpen()).isEqualTo(40);
     }
 
     @Test
     void settingsAsText() {
         assertThat(everythingSet().build().toSettings())
                 .containsExactly(
-                        entry("maxPerClient", "17"),
-                        entry("rules", "10.0.0.0/8=500, 127.0.0.0/8=unlimited, 2001:db8:0:0:0:0:0:0/32=13"),
+                        entry("maxPerClient", "7"),
+                        entry("rules", "10.0.0.0/8=500, 127.0.0.0/8=unlimited, 2001:db8:0:0:0:0:0:0/32=8"),
                         entry("ipv4Prefix", "24"),
                         entry("ipv6Prefix", "56"),
                         entry("refuse", "respond"),
                         entry("onError", "admit"),
-                        entry("maxPendingPerClient", "2"),
-                        entry("reservedConnections", "2"),
+                        entry("maxPendingPerClient", "4"),
+                        entry("reservedConnections", "1"),
                         entry("handshakeTimeout", "1500ms"),
                         entry("dryRun", "true"),
-                        entry("respondRate", "11"),
-                        entry("respondBurst", "12"),
-                        entry("respondMaxOpen", "13"));
+                        entry("respondRate", "20"),
+                        entry("respondBurst", "30"),
+                        entry("respondMaxOpen", "40"));
         assertThat(everythingSet().build())
-                .hasToString("{maxPerClient=17, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
-                        + " 2001:db8:0:0:0:0:0:0/32=13, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
-                        + " maxPendingPerClient=2, reservedConnections=2, handshakeTimeout=1500ms, dryRun=true,"
-                        + " respondRate=11, respondBurst=12, respondMaxOpen=13}");
+                .hasToString("{maxPerClient=7, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
+                        + " 2001:db8:0:0:0:0:0:0/32=8, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
+                        + " maxPendingPerClient=4, reservedConnections=1, handshakeTimeout=1500ms, dryRun=true,"
+                        + " respondRate=20, respondBurst=30, respondMaxOpen=40}");
     }
 
     @Test
@@ -124,10 +128,10 @@ class ConnectionLimitsTest {
         ConnectionLimits limits = everythingSet().build();
         assertThat(limits.toBuilder().build()).isEqualTo(limits);
         ConnectionLimits changed =
-                limits.toBuilder().maxPerClient(8).limit("10.1.0.0/16", 11).build();
+                limits.toBuilder().maxPerClient(8).limit("10.1.0.0/16", 9).build();
         assertThat(changed.maxPerClient()).isEqualTo(8);
-        assertThat(changed.rules()).hasSize(4).containsEntry(Cidr.parse("10.1.0.0/16"), 11);
-        assertThat(limits.maxPerClient()).isEqualTo(17);
+        assertThat(changed.rules()).hasSize(4).containsEntry(Cidr.parse("10.1.0.0/16"), 9);
+        assertThat(limits.maxPerClient()).isEqualTo(7);
         assertThat(limits.rules()).hasSize(3);
     }
 
@@ -135,7 +139,7 @@ class ConnectionLimitsTest {
     void limitsDoNotChangeWithTheBuilderTheyWereMadeBy() {
         ConnectionLimits.Builder builder = everythingSet();
         ConnectionLimits limits = builder.build();
-        builder.limit("10.1.0.0/16", 11).maxPerClient(9);
+        builder.limit("10.1.0.0/16", 9).maxPerClient(9);
         assertThat(limits).isEqualTo(everythingSet().build());
     }
 
@@ -151,19 +155,19 @@ class ConnectionLimitsTest {
     static Stream<ConnectionLimits> differing() {
         return Stream.of(
                 everythingSet().maxPerClient(8).build(),
-                everythingSet().limit("10.1.0.0/16", 11).build(),
+                everythingSet().limit("10.1.0.0/16", 9).build(),
                 everythingSet().rules("").build(),
                 everythingSet().ipv4Prefix(25).build(),
                 everythingSet().ipv6Prefix(57).build(),
                 everythingSet().refuse(Refusal.CLOSE).build(),
                 everythingSet().onError(ErrorPolicy.REFUSE).build(),
-                everythingSet().maxPendingPerClient(3).build(),
-                everythingSet().reservedConnections(3).build(),
+                everythingSet().maxPendingPerClient(5).build(),
+                everythingSet().reservedConnections(0).build(),
                 everythingSet().handshakeTimeout(Duration.ofMillis(1501)).build(),
                 everythingSet().dryRun(false).build(),
-                everythingSet().respondRate(1).build(),
-                everythingSet().respondBurst(1).build(),
-                everythingSet().respondMaxOpen(1).build());
+                everythingSet().respondRate(21).build(),
+                everythingSet().respondBurst(31).build(),
+                everythingSet().respondMaxOpen(41).build());
     }
 
     @ParameterizedTest
@@ -298,7 +302,40 @@ class ConnectionLimitsTest {
                 Arguments.of("refuse", "drop", "reset, close, respond"),
                 Arguments.of("refuse", "admit", "reset, close, respond"),
                 Arguments.of("onError", "ignore", "refuse, admit"),
-                Arguments.of("onError", "reset", "refuse, admit"));
+                Arguments.of("onError", "reset", "refuse, admit"),
+                Arguments.of("maxPendingPerClient", "-1", LIMIT_ALLOWED),
+                Arguments.of("maxPendingPerClient", "some", LIMIT_ALLOWED),
+                Arguments.of("maxPendingPerClient", "2147483648", LIMIT_ALLOWED),
+                Arguments.of("reservedConnections", "-1", RESERVED_ALLOWED),
+                Arguments.of("reservedConnections", "2147483642", RESERVED_ALLOWED),
+                Arguments.of("reservedConnections", "", RESERVED_ALLOWED),
+                Arguments.of("handshakeTimeout", "", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "5", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "s", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "5 s", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "5S", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "5h", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "-5s", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "1.5s", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "PT5S", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "\u0665s", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "34561m", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "2073601s", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "2073600001ms", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "9999999999m", TIMEOUT_ALLOWED),
+                Arguments.of("handshakeTimeout", "99999999999999999999ms", TIMEOUT_ALLOWED),
+                Arguments.of("dryRun", "", "true, false"),
+                Arguments.of("dryRun", "yes", "true, false"),
+                Arguments.of("dryRun", "1", "true, false"),
+                Arguments.of("respondRate", "-1", THOUSAND_ALLOWED),
+                Arguments.of("respondRate", "1001", THOUSAND_ALLOWED),
+                Arguments.of("respondRate", "10/s", THOUSAND_ALLOWED),
+                Arguments.of("respondBurst", "-1", THOUSAND_ALLOWED),
+                Arguments.of("respondBurst", "1001", THOUSAND_ALLOWED),
+                Arguments.of("respondBurst", "", THOUSAND_ALLOWED),
+                Arguments.of("respondMaxOpen", "-1", THOUSAND_ALLOWED),
+                Arguments.of("respondMaxOpen", "1001", THOUSAND_ALLOWED),
+                Arguments.of("respondMaxOpen", "all", THOUSAND_ALLOWED));
     }
 
     @ParameterizedTest
@@ -332,6 +369,24 @@ class ConnectionLimitsTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> builder.ipv6Prefix(129))
                 .withMessage("ipv6Prefix: \"129\" is not allowed; a whole number from 0 to 128");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.maxPendingPerClient(-1))
+                .withMessage("maxPendingPerClient: \"-1\" is not allowed; " + LIMIT_ALLOWED);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.reservedConnections(-1))
+                .withMessage("reservedConnections: \"-1\" is not allowed; " + RESERVED_ALLOWED);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.reservedConnections(2147483642))
+                .withMessage("reservedConnections: \"2147483642\" is not allowed; " + RESERVED_ALLOWED);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.respondRate(-1))
+                .withMessage("respondRate: \"-1\" is not allowed; " + THOUSAND_ALLOWED);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.respondBurst(1001))
+                .withMessage("respondBurst: \"1001\" is not allowed; " + THOUSAND_ALLOWED);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.respondMaxOpen(1001))
+                .withMessage("respondMaxOpen: \"1001\" is not allowed; " + THOUSAND_ALLOWED);
         assertThat(builder.build()).isEqualTo(everythingSet().build());
     }
 
@@ -346,89 +401,6 @@ class ConnectionLimitsTest {
         }
     }
 
-    @ParameterizedTest
-    @CsvSource({
-        "0, 0",
-        "0ms, 0",
-        "0s, 0",
-        "1ms, 1",
-        "1500ms, 1500",
-        "5s, 5000",
-        "2m, 120000",
-        "34560m, 2073600000",
-    })
-    void timeoutsAsText(String text, long millis) {
-        assertThat(ConnectionLimits.builder()
-                        .set("handshakeTimeout", text)
-                        .build()
-                        .handshakeTimeout())
-                .isEqualTo(Duration.ofMillis(millis));
-    }
-
-    @ParameterizedTest
-    @ValueSource(
-            strings = {"", "5", "s", "-1s", "+1s", "5 s", "5h", "5S", "1.5s", "PT5S", "34561m", "99999999999s", "٥s"})
-    void refusesTimeoutsThatAreNone(String text) {
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> ConnectionLimits.builder().set("handshakeTimeout", text))
-                .withMessageContaining("handshakeTimeout: \"")
-                .withMessageContaining("\" is not allowed; a whole number with its unit, as in 500ms, 5s, 1m,"
-                        + " from 0 to 24 days (0 = off)");
-    }
-
-    @Test
-    void refusesTimeoutsOutOfRange() {
-        ConnectionLimits.Builder builder = ConnectionLimits.builder();
-        for (Duration timeout :
-                new Duration[] {Duration.ofNanos(-1), Duration.ofDays(24).plusNanos(1)}) {
-            assertThatIllegalArgumentException()
-                    .isThrownBy(() -> builder.handshakeTimeout(timeout))
-                    .withMessageStartingWith("handshakeTimeout: \"" + timeout + "\" is not allowed; ");
-        }
-        assertThat(builder.build()).isEqualTo(ConnectionLimits.defaults());
-    }
-
-    @ParameterizedTest
-    @CsvSource({"true, true", "TRUE, true", "false, false", "False, false"})
-    void switchesAsText(String text, boolean on) {
-        assertThat(ConnectionLimits.builder()
-                        .dryRun(!on)
-                        .set("dryRun", text)
-                        .build()
-                        .dryRun())
-                .isEqualTo(on);
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "dryRun, yes, 'true, false'",
-        "dryRun, 1, 'true, false'",
-        "maxPendingPerClient, -1, a whole number from 0 to 2147483647 (0 = unlimited)",
-        "reservedConnections, 2147483642, a whole number from 0 to 2147483641",
-        "respondRate, 1001, a whole number from 0 to 1000",
-        "respondBurst, 1001, a whole number from 0 to 1000",
-        "respondMaxOpen, 1001, a whole number from 0 to 1000",
-        "respondMaxOpen, many, a whole number from 0 to 1000",
-    })
-    void refusesWhatIsNotAllowed(String name, String value, String allowed) {
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> ConnectionLimits.builder().set(name, value))
-                .withMessage(name + ": \"" + value + "\" is not allowed; " + allowed);
-    }
-
-    @Test
-    void onlyARuleExempts() throws Exception {
-        ConnectionLimits limits = ConnectionLimits.builder()
-                .maxPerClient(0)
-                .exempt("10.0.0.0/8")
-                .limit("10.1.0.0/16", 5)
-                .build();
-        assertThat(limits.isExempt(Addresses.ip("10.2.0.1"))).isTrue();
-        assertThat(limits.isExempt(Addresses.ip("10.1.0.1"))).isFalse();
-        assertThat(limits.isExempt(Addresses.ip("192.0.2.1"))).isFalse();
-        assertThat(limits.isExempt(Addresses.ip("2001:db8::1"))).isFalse();
-    }
-
     @Test
     void refusesNull() {
         ConnectionLimits.Builder builder = ConnectionLimits.builder();
@@ -437,6 +409,9 @@ class ConnectionLimitsTest {
         assertThatNullPointerException()
                 .isThrownBy(() -> builder.set("maxPerClient", null))
                 .withMessage("maxPerClient");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.handshakeTimeout(null))
+                .withMessage("handshakeTimeout");
         assertThatNullPointerException().isThrownBy(() -> builder.rules(null));
         assertThatNullPointerException().isThrownBy(() -> builder.limit(null, 1));
         assertThat(builder.build()).isEqualTo(ConnectionLimits.defaults());
@@ -477,6 +452,98 @@ class ConnectionLimitsTest {
                         .build()
                         .toSettings())
                 .isEqualTo(least);
+    }
+
+    @Test
+    void takesTheEndsOfTheRangesOfStreamsAndRefusals() {
+        ConnectionLimits most = ConnectionLimits.builder()
+                .maxPerClient(Integer.MAX_VALUE)
+                .set("reservedConnections", "2147483641")
+                .set("maxPendingPerClient", "2147483647")
+                .set("respondRate", "1000")
+                .set("respondBurst", "1000")
+                .set("respondMaxOpen", "1000")
+                .build();
+        assertThat(most)
+                .isEqualTo(ConnectionLimits.builder()
+                        .maxPerClient(Integer.MAX_VALUE)
+                        .reservedConnections(2147483641)
+                        .maxPendingPerClient(Integer.MAX_VALUE)
+                        .respondRate(1000)
+                        .respondBurst(1000)
+                        .respondMaxOpen(1000)
+                        .build());
+        ConnectionLimits least = most.toBuilder()
+                .set("reservedConnections", "0")
+                .set("maxPendingPerClient", "0")
+                .set("respondRate", "0")
+                .set("respondBurst", "0")
+                .set("respondMaxOpen", "0")
+                .build();
+        assertThat(least.reservedConnections()).isZero();
+        assertThat(least.maxPendingPerClient()).isZero();
+        assertThat(least.respondRate()).isZero();
+        assertThat(least.respondBurst()).isZero();
+        assertThat(least.respondMaxOpen()).isZero();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0, 0ms",
+        "0ms, 0, 0ms",
+        "0s, 0, 0ms",
+        "1ms, 1, 1ms",
+        "500ms, 500, 500ms",
+        "' 5s ', 5000, 5000ms",
+        "2m, 120000, 120000ms",
+        "005s, 5000, 5000ms",
+        "34560m, 2073600000, 2073600000ms",
+        "2073600s, 2073600000, 2073600000ms",
+        "2073600000ms, 2073600000, 2073600000ms",
+    })
+    void readsAndWritesTimes(String text, long millis, String written) {
+        ConnectionLimits limits =
+                ConnectionLimits.builder().set("handshakeTimeout", text).build();
+        assertThat(limits.handshakeTimeout()).isEqualTo(Duration.ofMillis(millis));
+        assertThat(limits.toSettings()).containsEntry("handshakeTimeout", written);
+        assertThat(limits)
+                .isEqualTo(ConnectionLimits.builder()
+                        .handshakeTimeout(Duration.ofMillis(millis))
+                        .build())
+                .isEqualTo(ConnectionLimits.builder()
+                        .set("handshakeTimeout", written)
+                        .build());
+    }
+
+    @Test
+    void takesTimesInWholeMilliseconds() {
+        ConnectionLimits.Builder builder = everythingSet();
+        Duration odd = Duration.ofNanos(1_999_999);
+        assertThat(builder.handshakeTimeout(odd).build().handshakeTimeout()).isEqualTo(Duration.ofMillis(1));
+        assertThat(builder.handshakeTimeout(Duration.ofDays(24)).build().handshakeTimeout())
+                .isEqualTo(Duration.ofDays(24));
+        assertThat(builder.handshakeTimeout(Duration.ZERO).build().handshakeTimeout())
+                .isZero();
+        // Less than a millisecond must not become "off".
+        for (Duration bad : new Duration[] {
+            Duration.ofNanos(1),
+            Duration.ofNanos(999_999),
+            Duration.ofNanos(-1),
+            Duration.ofDays(24).plusNanos(1),
+            Duration.ofSeconds(Long.MAX_VALUE),
+            Duration.ofSeconds(Long.MIN_VALUE)
+        }) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> builder.handshakeTimeout(bad))
+                    .withMessage("handshakeTimeout: \"" + bad + "\" is not allowed; " + TIMEOUT_ALLOWED);
+        }
+        assertThat(builder.build().handshakeTimeout()).isZero();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, true", "TRUE, true", "' False ', false", "false, false"})
+    void readsTrueAndFalse(String text, boolean value) {
+        assertThat(everythingSet().set("dryRun", text).build().dryRun()).isEqualTo(value);
     }
 
     @ParameterizedTest

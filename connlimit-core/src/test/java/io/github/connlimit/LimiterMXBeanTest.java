@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,12 +67,6 @@ class LimiterMXBeanTest {
                         "Clients",
                         "Admitted",
                         "Refused",
-                        "MaxPerClient",
-                        "Rules",
-                        "Ipv4Prefix",
-                        "Ipv6Prefix",
-                        "Refuse",
-                        "OnError",
                         "RefusedPending",
                         "RefusedStreams",
                         "TimedOut",
@@ -85,7 +80,13 @@ class LimiterMXBeanTest {
                         "DryRun",
                         "RespondRate",
                         "RespondBurst",
-                        "RespondMaxOpen");
+                        "RespondMaxOpen",
+                        "MaxPerClient",
+                        "Rules",
+                        "Ipv4Prefix",
+                        "Ipv6Prefix",
+                        "Refuse",
+                        "OnError");
         open("127.0.0.2", 3);
         open("127.0.0.3", 1);
         permits.remove(0).close();
@@ -100,6 +101,69 @@ class LimiterMXBeanTest {
         assertThat(server.getAttribute(name, "Ipv6Prefix")).isEqualTo(64);
         assertThat(server.getAttribute(name, "Refuse")).isEqualTo("reset");
         assertThat(server.getAttribute(name, "OnError")).isEqualTo("refuse");
+        assertThat(server.getAttribute(name, "MaxPendingPerClient")).isEqualTo(0);
+        assertThat(server.getAttribute(name, "ReservedConnections")).isEqualTo(0);
+        assertThat(server.getAttribute(name, "HandshakeTimeout")).isEqualTo("5000ms");
+        assertThat(server.getAttribute(name, "DryRun")).isEqualTo(false);
+        assertThat(server.getAttribute(name, "RespondRate")).isEqualTo(10);
+        assertThat(server.getAttribute(name, "RespondBurst")).isEqualTo(100);
+        assertThat(server.getAttribute(name, "RespondMaxOpen")).isEqualTo(100);
+    }
+
+    /** Each figure with a number of its own, so that none can stand in for another. */
+    @Test
+    void tellsTheFiguresApart() throws Exception {
+        limiter.reconfigure(limits -> limits.toBuilder()
+                .rules("")
+                .maxPerClient(7)
+                .maxPendingPerClient(1)
+                .reservedConnections(1)
+                .build());
+        InetAddress peer = ip("127.0.0.2");
+        permits.add(limiter.tryAcquire(peer, true).orElseThrow());
+        for (int i = 0; i < 2; i++) {
+            assertThat(limiter.tryAcquire(peer, true)).isEmpty();
+        }
+        open("127.0.0.2", 6);
+        assertThat(limiter.tryAcquire(peer)).isEmpty();
+        for (int i = 0; i < 6; i++) {
+            assertThat(permits.get(i).tryBeginStream()).isPresent();
+        }
+        for (int i = 0; i < 3; i++) {
+            assertThat(permits.get(6).tryBeginStream()).isEmpty();
+        }
+        for (int i = 0; i < 4; i++) {
+            limiter.timedOut(permits.get(0), ConnectionPhase.HANDSHAKE, Duration.ofSeconds(1), false);
+        }
+        limiter.reconfigure(limits -> limits.toBuilder().dryRun(true).build());
+        for (int i = 0; i < 5; i++) {
+            limiter.timedOut(permits.get(0), ConnectionPhase.HANDSHAKE, Duration.ofSeconds(1), true);
+        }
+        for (int i = 0; i < 6; i++) {
+            permits.add(limiter.tryAcquire(peer).orElseThrow());
+        }
+        permits.remove(12).close();
+        limiter.reconfigure(
+                limits -> limits.toBuilder().respondMaxOpen(8).respondBurst(8).build());
+        for (int i = 0; i < 17; i++) {
+            limiter.refusalBudget().tryTake(ip("10.0.0." + i), true);
+        }
+        assertThat(server.getAttribute(name, "OpenConnections")).isEqualTo(12L);
+        assertThat(server.getAttribute(name, "Clients")).isEqualTo(1L);
+        assertThat(server.getAttribute(name, "Admitted")).isEqualTo(13L);
+        assertThat(server.getAttribute(name, "Refused")).isEqualTo(1L);
+        assertThat(server.getAttribute(name, "RefusedPending")).isEqualTo(2L);
+        assertThat(server.getAttribute(name, "RefusedStreams")).isEqualTo(3L);
+        assertThat(server.getAttribute(name, "TimedOut")).isEqualTo(4L);
+        assertThat(server.getAttribute(name, "DryRunTimedOut")).isEqualTo(5L);
+        assertThat(server.getAttribute(name, "DryRunRefused")).isEqualTo(6L);
+        assertThat(server.getAttribute(name, "Responded")).isEqualTo(8L);
+        assertThat(server.getAttribute(name, "Reset")).isEqualTo(9L);
+        CompositeData[] top = (CompositeData[])
+                server.invoke(name, "topClients", new Object[] {2}, new String[] {int.class.getName()});
+        assertThat(top).hasSize(1);
+        assertThat(top[0].getAll(new String[] {"address", "openConnections", "pendingConnections", "streams", "limit"}))
+                .containsExactly("127.0.0.2/32", 12, 1, 6, 7);
     }
 
     @Test
@@ -110,36 +174,39 @@ class LimiterMXBeanTest {
         server.setAttribute(name, new Attribute("Ipv6Prefix", 56));
         server.setAttribute(name, new Attribute("Refuse", "close"));
         server.setAttribute(name, new Attribute("OnError", "admit"));
-        server.setAttribute(name, new Attribute("MaxPendingPerClient", 4));
-        server.setAttribute(name, new Attribute("HandshakeTimeout", "2s"));
+        server.setAttribute(name, new Attribute("Rules", "::/0=9"));
+        server.setAttribute(name, new Attribute("MaxPendingPerClient", 3));
+        server.setAttribute(name, new Attribute("ReservedConnections", 1));
+        server.setAttribute(name, new Attribute("HandshakeTimeout", "7s"));
         server.setAttribute(name, new Attribute("DryRun", true));
-        server.setAttribute(name, new Attribute("RespondRate", 1));
-        server.setAttribute(name, new Attribute("RespondBurst", 2));
-        server.setAttribute(name, new Attribute("RespondMaxOpen", 3));
+        server.setAttribute(name, new Attribute("RespondRate", 11));
+        server.setAttribute(name, new Attribute("RespondBurst", 12));
+        server.setAttribute(name, new Attribute("RespondMaxOpen", 13));
         assertThat(limiter.limits())
                 .isEqualTo(ConnectionLimits.builder()
                         .maxPerClient(7)
-                        .limit("::/0", 5)
+                        .limit("::/0", 9)
                         .ipv4Prefix(24)
                         .ipv6Prefix(56)
                         .refuse(Refusal.CLOSE)
                         .onError(ErrorPolicy.ADMIT)
-                        .maxPendingPerClient(4)
-                        .handshakeTimeout(Duration.ofSeconds(2))
+                        .maxPendingPerClient(3)
+                        .reservedConnections(1)
+                        .handshakeTimeout(Duration.ofSeconds(7))
                         .dryRun(true)
-                        .respondRate(1)
-                        .respondBurst(2)
-                        .respondMaxOpen(3)
+                        .respondRate(11)
+                        .respondBurst(12)
+                        .respondMaxOpen(13)
                         .build());
-        assertThat(server.getAttribute(name, "MaxPendingPerClient")).isEqualTo(4);
-        assertThat(server.getAttribute(name, "ReservedConnections")).isEqualTo(0);
-        assertThat(server.getAttribute(name, "HandshakeTimeout")).isEqualTo("2000ms");
+        assertThat(server.getAttribute(name, "MaxPendingPerClient")).isEqualTo(3);
+        assertThat(server.getAttribute(name, "ReservedConnections")).isEqualTo(1);
+        assertThat(server.getAttribute(name, "HandshakeTimeout")).isEqualTo("7000ms");
         assertThat(server.getAttribute(name, "DryRun")).isEqualTo(true);
-        assertThat(server.getAttribute(name, "RespondRate")).isEqualTo(1);
-        assertThat(server.getAttribute(name, "RespondBurst")).isEqualTo(2);
-        assertThat(server.getAttribute(name, "RespondMaxOpen")).isEqualTo(3);
+        assertThat(server.getAttribute(name, "RespondRate")).isEqualTo(11);
+        assertThat(server.getAttribute(name, "RespondBurst")).isEqualTo(12);
+        assertThat(server.getAttribute(name, "RespondMaxOpen")).isEqualTo(13);
         assertThat(server.getAttribute(name, "MaxPerClient")).isEqualTo(7);
-        assertThat(server.getAttribute(name, "Rules")).isEqualTo("0:0:0:0:0:0:0:0/0=5");
+        assertThat(server.getAttribute(name, "Rules")).isEqualTo("0:0:0:0:0:0:0:0/0=9");
         assertThat(server.getAttribute(name, "Ipv4Prefix")).isEqualTo(24);
         assertThat(server.getAttribute(name, "Ipv6Prefix")).isEqualTo(56);
         assertThat(server.getAttribute(name, "Refuse")).isEqualTo("close");
@@ -162,6 +229,11 @@ class LimiterMXBeanTest {
         "MaxPerClient, -1, maxPerClient",
         "Ipv4Prefix, 33, ipv4Prefix",
         "Ipv6Prefix, -1, ipv6Prefix",
+        "MaxPendingPerClient, -1, maxPendingPerClient",
+        "ReservedConnections, -1, reservedConnections",
+        "RespondRate, 1001, respondRate",
+        "RespondBurst, 1001, respondBurst",
+        "RespondMaxOpen, 1001, respondMaxOpen",
     })
     void aBadNumberLeavesTheOldLimits(String attribute, int value, String key) {
         ConnectionLimits before = limiter.limits();
@@ -179,6 +251,7 @@ class LimiterMXBeanTest {
         "Rules, 10.0.0.0/8=x, rules: \"x\"",
         "Refuse, politely, refuse: \"politely\"",
         "OnError, panic, onError: \"panic\"",
+        "HandshakeTimeout, soon, handshakeTimeout: \"soon\"",
     })
     void aBadTextLeavesTheOldLimits(String attribute, String value, String message) {
         ConnectionLimits before = limiter.limits();

@@ -1,5 +1,6 @@
 package io.github.connlimit;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
@@ -15,7 +16,12 @@ final class RecordingListener implements LimiterListener {
 
     @Override
     public void refused(ClientUsage client, RefusalReason reason, boolean dryRun) {
-        events.add("refused: " + text(client));
+        events.add("refused: " + text(client) + " " + reason + text(dryRun));
+    }
+
+    @Override
+    public void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {
+        events.add("timed out: " + text(client) + " " + phase + " " + timeout + text(dryRun));
     }
 
     @Override
@@ -23,7 +29,13 @@ final class RecordingListener implements LimiterListener {
         events.add("closed: " + text(client));
     }
 
+    private static String text(boolean dryRun) {
+        return dryRun ? " (dry run)" : "";
+    }
+
     private static String text(ClientUsage usage) {
-        return usage.client() + " " + usage.openConnections() + "/" + usage.limit();
+        return usage.client() + " " + usage.openConnections() + "/" + usage.limit()
+                + (usage.pendingConnections() == 0 ? "" : " pending " + usage.pendingConnections())
+                + (usage.streams() == 0 ? "" : " streams " + usage.streams());
     }
 }

@@ -42,10 +42,6 @@ final class RecordingLogger implements System.Logger {
         return entries.stream().map(Entry::message).toList();
     }
 
-    List<String> errorMessages() {
-        return errors().stream().map(Entry::message).toList();
-    }
-
     List<Entry> errors() {
         return entries.stream().filter(entry -> entry.level() == Level.ERROR).toList();
     }
