@@ -341,6 +341,11 @@ final class LimitedConnections<U extends NetworkChannel> {
         }
     }
 
+    /** Logs an error of the endpoint's. */
+    void report(String what, Throwable error) {
+        gate.report(what, error);
+    }
+
     void releaseAll() {
         former.forEach(ConnectionGate::releaseAll);
         ConnectionGate<U> present = gate;

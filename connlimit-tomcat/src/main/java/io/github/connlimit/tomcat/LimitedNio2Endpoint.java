@@ -31,6 +31,13 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
     }
 
     @Override
+    public void startInternal() throws Exception {
+        TrackedPool.ensure(getSocketProperties(), isSSLEnabled() ? getSniParseLimit() * 2 : 0);
+        super.startInternal();
+    }
+
+    /** Tomcat 11 calls this for a new channel. Tomcat 10.1 does not, but takes one from its pool if there is any. */
+    @Override
     protected Nio2Channel createChannel(SocketBufferHandler buffer) {
         Progress<AsynchronousSocketChannel> progress = new Progress<>(limited);
         return isSSLEnabled()
@@ -46,14 +53,22 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
         }
         boolean accepted;
         try {
+            TrackedPool.offer(
+                    getNioChannels(),
+                    () -> createChannel(TrackedPool.buffer(getSocketProperties())),
+                    Nio2Channel::free);
             accepted = super.setSocketOptions(socket);
         } catch (Throwable error) {
-            // The virtual machine is in trouble. Tomcat leaves it at that.
+            // Tomcat leaves it at that: the virtual machine is in trouble, or there is no channel.
             closeSocket(socket);
             if (socket.isOpen()) {
                 destroySocket(socket);
             }
-            throw error;
+            if (error instanceof Error) {
+                throw error;
+            }
+            limited.report("taking over a connection failed", error);
+            return false;
         }
         if (!accepted && !connections.containsKey(socket)) {
             limited.release(socket);

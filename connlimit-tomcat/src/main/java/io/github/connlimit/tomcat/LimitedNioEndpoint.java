@@ -32,6 +32,13 @@ class LimitedNioEndpoint extends NioEndpoint {
     }
 
     @Override
+    public void startInternal() throws Exception {
+        TrackedPool.ensure(getSocketProperties(), isSSLEnabled() ? getSniParseLimit() * 2 : 0);
+        super.startInternal();
+    }
+
+    /** Tomcat 11 calls this for a new channel. Tomcat 10.1 does not, but takes one from its pool if there is any. */
+    @Override
     protected NioChannel createChannel(SocketBufferHandler buffer) {
         Progress<SocketChannel> progress = new Progress<>(limited);
         return isSSLEnabled()
@@ -47,14 +54,20 @@ class LimitedNioEndpoint extends NioEndpoint {
         }
         boolean accepted;
         try {
+            TrackedPool.offer(
+                    getNioChannels(), () -> createChannel(TrackedPool.buffer(getSocketProperties())), NioChannel::free);
             accepted = super.setSocketOptions(socket);
         } catch (Throwable error) {
-            // The virtual machine is in trouble. Tomcat leaves it at that.
+            // Tomcat leaves it at that: the virtual machine is in trouble, or there is no channel.
             closeSocket(socket);
             if (socket.isOpen()) {
                 destroySocket(socket);
             }
-            throw error;
+            if (error instanceof Error) {
+                throw error;
+            }
+            limited.report("taking over a connection failed", error);
+            return false;
         }
         if (!accepted && !connections.containsKey(socket)) {
             limited.release(socket);

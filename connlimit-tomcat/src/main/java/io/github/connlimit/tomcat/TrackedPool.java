@@ -1,0 +1,52 @@
+package io.github.connlimit.tomcat;
+
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.apache.tomcat.util.collections.SynchronizedStack;
+import org.apache.tomcat.util.net.SocketBufferHandler;
+import org.apache.tomcat.util.net.SocketProperties;
+
+/**
+ * The pool from which an endpoint takes its channels, filled with tracked ones. Tomcat 10.1 has no other place to have a
+ * channel of one's own made.
+ */
+final class TrackedPool {
+
+    /** At least as many as there are threads that accept at a time, which is one, or with NIO2 a few. */
+    private static final int LEAST = 256;
+
+    private TrackedPool() {}
+
+    /**
+     * Sees to it that an endpoint has a pool once it is started; by default it has none if memory is small.
+     *
+     * @param overhead what a channel takes besides its buffers, in bytes
+     */
+    static void ensure(SocketProperties properties, int overhead) {
+        int size = properties.getActualBufferPool(overhead);
+        if (size >= 0 && size < LEAST) {
+            properties.setBufferPool(LEAST);
+        }
+    }
+
+    /** Sees to it that the next channel that is taken from the pool is there. */
+    static <S> void offer(SynchronizedStack<S> pool, Supplier<S> maker, Consumer<S> free) {
+        if (pool == null) {
+            // Stopped.
+            return;
+        }
+        S channel = pool.pop();
+        if (channel == null) {
+            channel = maker.get();
+        }
+        if (!pool.push(channel)) {
+            free.accept(channel);
+        }
+    }
+
+    /** As Tomcat makes it for a channel. */
+    static SocketBufferHandler buffer(SocketProperties properties) {
+        return new SocketBufferHandler(
+                properties.getAppReadBufSize(), properties.getAppWriteBufSize(), properties.getDirectBuffer());
+    }
+}
