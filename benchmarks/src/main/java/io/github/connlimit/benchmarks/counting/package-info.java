@@ -1,0 +1,2 @@
+/** The count by itself: time and allocation of each operation (JMH), against other ways to count. */
+package io.github.connlimit.benchmarks.counting;

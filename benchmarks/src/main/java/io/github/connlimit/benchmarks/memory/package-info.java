@@ -1,0 +1,2 @@
+/** What the counts of a million connections take in memory, against other ways to count. */
+package io.github.connlimit.benchmarks.memory;
