@@ -1,7 +1,10 @@
 package io.github.connlimit.benchmarks;
 
 import io.github.connlimit.benchmarks.counting.CountingCommand;
+import io.github.connlimit.benchmarks.load.LoadCommand;
 import io.github.connlimit.benchmarks.memory.MemoryCommand;
+import io.github.connlimit.benchmarks.serve.ServeCommand;
+import io.github.connlimit.benchmarks.server.ServerCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -10,7 +13,13 @@ import picocli.CommandLine.Option;
 @Command(
         name = "connlimit-benchmarks",
         description = "Measures one part and writes a table.",
-        subcommands = {CountingCommand.class, MemoryCommand.class})
+        subcommands = {
+            CountingCommand.class,
+            MemoryCommand.class,
+            ServerCommand.class,
+            ServeCommand.class,
+            LoadCommand.class
+        })
 public final class Main implements Runnable {
 
     @Option(

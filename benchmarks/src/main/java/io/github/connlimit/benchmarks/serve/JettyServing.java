@@ -1,0 +1,112 @@
+package io.github.connlimit.benchmarks.serve;
+
+import io.github.connlimit.jetty.ConnectionLimitListener;
+import java.nio.ByteBuffer;
+import java.security.GeneralSecurityException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.ConnectionFactory;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
+import org.eclipse.jetty.server.handler.DoSHandler;
+import org.eclipse.jetty.server.handler.ThreadLimitHandler;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
+
+/** Jetty with HTTP/1.1. */
+final class JettyServing {
+
+    private JettyServing() {}
+
+    /** Returns its port. */
+    static int start(Setup setup) throws Exception {
+        Server server = new Server();
+        ServerConnector connector = connector(server, setup);
+        connector.setHost(setup.address().getHostAddress());
+        connector.setPort(setup.port());
+        connector.setAcceptQueueSize(Setup.BACKLOG);
+        connector.setIdleTimeout(Setup.IDLE_MILLIS);
+        server.addConnector(connector);
+        server.setHandler(handler(setup));
+        server.start();
+        return connector.getLocalPort();
+    }
+
+    private static ServerConnector connector(Server server, Setup setup) throws Exception {
+        ConnectionFactory[] factories = factories(setup).toArray(ConnectionFactory[]::new);
+        return switch (setup.protection()) {
+            case CONNLIMIT -> {
+                ServerConnector connector = new ServerConnector(server, factories);
+                connector.addBean(new ConnectionLimitListener(setup.limiter()));
+                yield connector;
+            }
+            case CONNLIMIT_CONNECTOR ->
+                new LimitedConnector(
+                        server,
+                        new io.github.connlimit.ConnectionLimiter(
+                                setup.limits().handshakeTimeout(Duration.ZERO).build()),
+                        factories);
+            default -> new ServerConnector(server, factories);
+        };
+    }
+
+    private static List<ConnectionFactory> factories(Setup setup) throws Exception {
+        HttpConfiguration configuration = new HttpConfiguration();
+        HttpConnectionFactory http = new HttpConnectionFactory(configuration);
+        List<ConnectionFactory> factories = new ArrayList<>();
+        if (setup.tls()) {
+            configuration.addCustomizer(new SecureRequestCustomizer(false));
+            factories.add(new SslConnectionFactory(tls(), http.getProtocol()));
+        }
+        factories.add(http);
+        return factories;
+    }
+
+    private static SslContextFactory.Server tls() throws GeneralSecurityException, java.io.IOException {
+        SslContextFactory.Server tls = new SslContextFactory.Server();
+        tls.setKeyStore(Certificate.create().keyStore());
+        tls.setKeyStorePassword(Certificate.PASSWORD);
+        return tls;
+    }
+
+    private static Handler handler(Setup setup) {
+        Handler answer = new Answer();
+        return switch (setup.protection()) {
+            case THREAD_LIMIT -> {
+                ThreadLimitHandler limit = new ThreadLimitHandler();
+                limit.setThreadLimit(setup.maxPerClient());
+                limit.setHandler(answer);
+                yield limit;
+            }
+            case DOS -> {
+                DoSHandler limit =
+                        new DoSHandler(new DoSHandler.LeakingBucketTrackerFactory(Protection.REQUESTS_PER_SECOND));
+                limit.setHandler(answer);
+                yield limit;
+            }
+            case NONE, CONNLIMIT, CONNLIMIT_CONNECTOR -> answer;
+            default ->
+                throw new IllegalArgumentException(
+                        "protection: \"" + setup.protection() + "\" is not allowed; Jetty has no such thing");
+        };
+    }
+
+    private static final class Answer extends Handler.Abstract.NonBlocking {
+
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) {
+            response.getHeaders().put(HttpHeader.CONTENT_TYPE, Setup.CONTENT_TYPE);
+            response.write(true, ByteBuffer.wrap(Setup.body()), callback);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,257 @@
+package io.github.connlimit.benchmarks.server;
+
+import io.github.connlimit.benchmarks.Report;
+import io.github.connlimit.benchmarks.Series;
+import io.github.connlimit.benchmarks.load.LoadResult;
+import io.github.connlimit.benchmarks.load.Workload;
+import io.github.connlimit.benchmarks.serve.Protection;
+import io.github.connlimit.benchmarks.serve.ServerKind;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.ToDoubleFunction;
+
+/** One client floods: what is left for the others, by what protects the server. */
+final class AttackPart {
+
+    private static final int LIMIT = 8;
+    private static final int ATTACKER = 100_000;
+    private static final int ATTACKER_OPEN = 400;
+    private static final int ATTACKER_CONNECTING = 64;
+    private static final int ATTACKER_REQUESTS = 10;
+    private static final int OTHERS = 20;
+    private static final int OTHERS_PER_SECOND = 200;
+    private static final int OTHERS_OPEN = 200;
+
+    private final Bench bench;
+
+    AttackPart(Bench bench) {
+        this.bench = bench;
+    }
+
+    /** A server, what protects it and, if that is a proxy, which. */
+    private record Subject(ServerKind server, Protection protection, Optional<Front.Kind> front) {
+
+        private String title() {
+            return front.map(Front.Kind::title).orElse(protection.title());
+        }
+
+        private int maxPerClient() {
+            return protection == Protection.NONE ? 0 : LIMIT;
+        }
+    }
+
+    /** A subject with its processes. */
+    private record Running(ServerProcess server, Optional<Front> front) implements AutoCloseable {
+
+        private int port() {
+            return front.map(Front::port).orElse(server.port());
+        }
+
+        @Override
+        public void close() throws IOException {
+            try (server) {
+                if (front.isPresent()) {
+                    front.get().close();
+                }
+            }
+        }
+    }
+
+    /** What the other clients saw without and with the attack, and what the attacker got. */
+    private record Outcome(LoadResult calm, LoadResult attacked, LoadResult attacker) {}
+
+    void run() throws IOException {
+        Report report = new Report(
+                "Under attack",
+                "One client floods: it keeps up to " + ATTACKER_OPEN + " connections open (" + ATTACKER_CONNECTING
+                        + " of them waiting for the server's first byte at most), does " + ATTACKER_REQUESTS
+                        + " requests on each in clear text or 1 over TLS, one after the other, and opens another as "
+                        + "soon as one has ended or was refused. Meanwhile " + OTHERS + " other clients together begin "
+                        + OTHERS_PER_SECOND + " connections a second, each with a full handshake, one request, its "
+                        + "response, and the end. *Calm* is the same without the attacker. A connection or thread "
+                        + "limit is " + LIMIT + " a client; a limit of requests is " + Protection.REQUESTS_PER_SECOND
+                        + " a second for each client; a limit for all clients together is " + Protection.ALL_CLIENTS
+                        + ". What has not been answered in the end counts with the time it had waited until then. A "
+                        + "cell is the median of the rounds, with the smallest and the largest.");
+        for (ServerKind server : bench.servers()) {
+            for (boolean tls : List.of(false, true)) {
+                report.heading(server.title() + (tls ? ", TLS" : ", clear text"))
+                        .table(table(server, tls));
+            }
+        }
+        StringBuilder fronts = new StringBuilder();
+        for (Front.Kind kind : Front.Kind.values()) {
+            fronts.append(kind.version()).append(". ");
+        }
+        report.paragraph(fronts + "They run on the server's core, and end TLS. " + bench.remarks())
+                .write(bench.results(), "server-attack.md");
+    }
+
+    private List<Subject> subjects(ServerKind server) {
+        List<Protection> protections = switch (server) {
+            case JETTY -> List.of(Protection.NONE, Protection.THREAD_LIMIT, Protection.DOS, Protection.CONNLIMIT);
+            case TOMCAT ->
+                List.of(
+                        Protection.NONE,
+                        Protection.SEMAPHORE,
+                        Protection.RATE_LIMIT,
+                        Protection.MAX_CONNECTIONS,
+                        Protection.CONNLIMIT);
+            default -> List.of(Protection.NONE, Protection.CONNLIMIT);
+        };
+        List<Subject> subjects = new ArrayList<>();
+        protections.forEach(protection -> subjects.add(new Subject(server, protection, Optional.empty())));
+        if (server != ServerKind.TOMCAT_NIO2) {
+            for (Front.Kind kind : Front.Kind.values()) {
+                if (kind.find().isPresent()) {
+                    subjects.add(new Subject(server, Protection.NONE, Optional.of(kind)));
+                }
+            }
+        }
+        return subjects;
+    }
+
+    private Report.Table table(ServerKind server, boolean tls) throws IOException {
+        List<Subject> subjects = subjects(server);
+        Map<Subject, Running> running = new HashMap<>();
+        Map<Subject, List<Outcome>> outcomes = new HashMap<>();
+        try (LoadProcess others = bench.generator();
+                LoadProcess attacker = bench.attacker()) {
+            for (Subject subject : subjects) {
+                System.out.println("attack: warming up " + server.title() + ", " + subject.title());
+                running.put(subject, start(subject, tls));
+                outcomes.put(subject, new ArrayList<>());
+                warmUp(others, attacker, running.get(subject).port(), tls);
+            }
+            for (int i = 0; i < rounds(); i++) {
+                List<Subject> order = new ArrayList<>(subjects);
+                Collections.rotate(order, i);
+                for (Subject subject : order) {
+                    System.out.printf(
+                            "attack: %s%s, round %d of %d, %s%n",
+                            server.title(), tls ? ", TLS" : "", i + 1, rounds(), subject.title());
+                    int port = running.get(subject).port();
+                    bench.valid(() -> attack(others, attacker, port, tls), outcome -> isSane(outcome))
+                            .ifPresent(outcomes.get(subject)::add);
+                }
+            }
+        } finally {
+            for (Running process : running.values()) {
+                process.close();
+            }
+        }
+        return table(subjects, outcomes);
+    }
+
+    private int rounds() {
+        return Math.min(3, bench.rounds());
+    }
+
+    private Running start(Subject subject, boolean tls) throws IOException {
+        boolean tlsAtServer = tls && subject.front().isEmpty();
+        ServerProcess server = bench.start(subject.server(), subject.protection(), subject.maxPerClient(), tlsAtServer);
+        if (subject.front().isEmpty()) {
+            return new Running(server, Optional.empty());
+        }
+        try {
+            Front.Kind kind = subject.front().get();
+            Front front = kind.start(kind.find().orElseThrow(), bench.cores(), server.port(), LIMIT, tls);
+            return new Running(server, Optional.of(front));
+        } catch (IOException error) {
+            server.close();
+            throw error;
+        }
+    }
+
+    private void warmUp(LoadProcess others, LoadProcess attacker, int port, boolean tls) throws IOException {
+        attacker.begin(flood(port, tls, bench.millis(1500)));
+        others.run(others(port, tls, 0, bench.millis(1500)));
+        attacker.await();
+    }
+
+    private Outcome attack(LoadProcess others, LoadProcess attacker, int port, boolean tls) throws IOException {
+        LoadResult calm = others.run(others(port, tls, 0, bench.millis(500)));
+        attacker.begin(flood(port, tls, bench.millis(1700)));
+        LoadResult attacked = others.run(others(port, tls, bench.millis(300), bench.millis(1300)));
+        return new Outcome(calm, attacked, attacker.await());
+    }
+
+    private static boolean isSane(Outcome outcome) {
+        return outcome.calm().completed() > 0
+                && outcome.calm().failed() + outcome.attacked().failed() == 0;
+    }
+
+    private static Workload flood(int port, boolean tls, int millis) {
+        return new Workload(
+                port, tls, ATTACKER, 1, ATTACKER_OPEN, ATTACKER_CONNECTING, tls ? 1 : ATTACKER_REQUESTS, 0, 0, millis);
+    }
+
+    private static Workload others(int port, boolean tls, int skipMillis, int millis) {
+        return new Workload(port, tls, 0, OTHERS, OTHERS_OPEN, OTHERS_OPEN, 1, OTHERS_PER_SECOND, skipMillis, millis);
+    }
+
+    private static Report.Table table(List<Subject> subjects, Map<Subject, List<Outcome>> outcomes) {
+        Report.Table table = new Report.Table(
+                "",
+                "others, p50 ms",
+                "÷ calm",
+                "p99 ms",
+                "÷ calm",
+                "answered, of all that came",
+                "refused or rejected",
+                "attacker's requests/s",
+                "attacker refused or rejected/s");
+        for (Subject subject : subjects) {
+            List<Outcome> rounds = outcomes.get(subject);
+            if (rounds.isEmpty()) {
+                table.row(subject.title(), "no round counted", "–", "–", "–", "–", "–", "–", "–");
+                continue;
+            }
+            Series p50 = series(rounds, outcome -> outcome.attacked().p50() / 1e6);
+            Series p99 = series(rounds, outcome -> outcome.attacked().p99() / 1e6);
+            table.row(
+                    subject.title(),
+                    p50.text(2),
+                    p50.over(series(rounds, outcome -> outcome.calm().p50() / 1e6))
+                            .text(1),
+                    p99.text(2),
+                    p99.over(series(rounds, outcome -> outcome.calm().p99() / 1e6))
+                            .text(1),
+                    percent(series(
+                            rounds,
+                            outcome ->
+                                    share(outcome.attacked(), outcome.attacked().completed()))),
+                    percent(series(rounds, outcome -> share(outcome.attacked(), turnedAway(outcome.attacked())))),
+                    series(rounds, outcome -> outcome.attacker().completedPerSecond())
+                            .text(0),
+                    series(
+                                    rounds,
+                                    outcome -> turnedAway(outcome.attacker())
+                                            * 1e9
+                                            / outcome.attacker().nanos())
+                            .text(0));
+        }
+        return table;
+    }
+
+    private static long turnedAway(LoadResult load) {
+        return load.refused() + load.rejected();
+    }
+
+    private static double share(LoadResult load, long count) {
+        return (double) count / (load.completed() + turnedAway(load) + load.failed() + load.unanswered());
+    }
+
+    private static Series series(List<Outcome> rounds, ToDoubleFunction<Outcome> figure) {
+        return new Series(rounds.stream().mapToDouble(figure).toArray());
+    }
+
+    private static String percent(Series share) {
+        return Series.text(100 * share.median(), 1) + " %";
+    }
+}

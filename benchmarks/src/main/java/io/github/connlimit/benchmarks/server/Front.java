@@ -1,0 +1,212 @@
+package io.github.connlimit.benchmarks.server;
+
+import io.github.connlimit.benchmarks.serve.Certificate;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/** A reverse proxy in front of a server, which limits the connections of each client in its own way. */
+final class Front implements AutoCloseable {
+
+    private static final long START_SECONDS = 5;
+
+    private final Path directory;
+    private final ChildProcess process;
+    private final int port;
+
+    private Front(Path directory, ChildProcess process, int port) {
+        this.directory = directory;
+        this.process = process;
+        this.port = port;
+    }
+
+    /** The proxies that are known. */
+    enum Kind {
+        HAPROXY("HAProxy (`src_conn_cur`) in front", "haproxy", "-v") {
+            @Override
+            Front start(Path executable, Cores cores, int server, int maxPerClient, boolean tls) throws IOException {
+                Path directory = Files.createTempDirectory("connlimit-haproxy");
+                int port = freePort();
+                Path configuration = directory.resolve("haproxy.cfg");
+                Files.writeString(configuration, haproxy(directory, port, server, maxPerClient, tls));
+                return Front.start(
+                        directory,
+                        cores.server(List.of(executable.toString(), "-db", "-f", configuration.toString())),
+                        port);
+            }
+        },
+        NGINX("nginx (`limit_conn`) in front", "nginx", "-v") {
+            @Override
+            Front start(Path executable, Cores cores, int server, int maxPerClient, boolean tls) throws IOException {
+                Path directory = Files.createTempDirectory("connlimit-nginx");
+                int port = freePort();
+                Path configuration = directory.resolve("nginx.conf");
+                Files.writeString(configuration, nginx(directory, port, server, maxPerClient, tls));
+                return Front.start(
+                        directory,
+                        cores.server(List.of(
+                                executable.toString(),
+                                "-p",
+                                directory.toString(),
+                                "-e",
+                                "stderr",
+                                "-c",
+                                configuration.toString())),
+                        port);
+            }
+        };
+
+        private final String title;
+        private final String executable;
+        private final String versionOption;
+
+        Kind(String title, String executable, String versionOption) {
+            this.title = title;
+            this.executable = executable;
+            this.versionOption = versionOption;
+        }
+
+        String title() {
+            return title;
+        }
+
+        Optional<Path> find() {
+            return Cores.Executables.find(executable);
+        }
+
+        String version() {
+            return find().map(path -> Cores.Executables.version(path, versionOption))
+                    .orElse(executable + " is not installed here");
+        }
+
+        abstract Front start(Path executable, Cores cores, int server, int maxPerClient, boolean tls)
+                throws IOException;
+    }
+
+    int port() {
+        return port;
+    }
+
+    private static Front start(Path directory, List<String> command, int port) throws IOException {
+        ChildProcess process = new ChildProcess(command);
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        while (!listens(port)) {
+            if (!process.isAlive() || System.nanoTime() > until) {
+                try (process) {
+                    throw process.failure("does not listen on port " + port);
+                }
+            }
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+        }
+        return new Front(directory, process, port);
+    }
+
+    private static boolean listens(int port) {
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+            return true;
+        } catch (IOException notYet) {
+            return false;
+        }
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    private static Path certificate(Path directory) throws IOException {
+        try {
+            Path file = directory.resolve("server.pem");
+            Certificate.create().writePem(file);
+            return file;
+        } catch (GeneralSecurityException error) {
+            throw new IOException(error);
+        }
+    }
+
+    private static String haproxy(Path directory, int port, int server, int maxPerClient, boolean tls)
+            throws IOException {
+        String ssl = tls ? " ssl crt " + certificate(directory) : "";
+        return """
+                global
+                  maxconn 9000
+                  nbthread 1
+                defaults
+                  mode http
+                  timeout connect 5s
+                  timeout client 60s
+                  timeout server 60s
+                frontend limited
+                  bind 127.0.0.1:%d backlog 1024%s
+                  stick-table type ip size 100k expire 1m store conn_cur
+                  tcp-request connection reject if { src_conn_cur ge %d }
+                  tcp-request connection track-sc0 src
+                  default_backend java
+                backend java
+                  http-reuse always
+                  server java 127.0.0.1:%d
+                """.formatted(port, ssl, maxPerClient, server);
+    }
+
+    private static String nginx(Path directory, int port, int server, int maxPerClient, boolean tls)
+            throws IOException {
+        String ssl = "";
+        String keys = "";
+        if (tls) {
+            Path file = certificate(directory);
+            ssl = " ssl";
+            keys = "ssl_certificate " + file + "; ssl_certificate_key " + file + ";";
+        }
+        return """
+                daemon off;
+                master_process off;
+                worker_rlimit_nofile 20000;
+                pid %1$s/nginx.pid;
+                error_log stderr crit;
+                events { worker_connections 9000; }
+                http {
+                  access_log off;
+                  client_body_temp_path %1$s/body;
+                  proxy_temp_path %1$s/proxy;
+                  fastcgi_temp_path %1$s/fastcgi;
+                  uwsgi_temp_path %1$s/uwsgi;
+                  scgi_temp_path %1$s/scgi;
+                  limit_conn_zone $binary_remote_addr zone=clients:10m;
+                  limit_conn_status 429;
+                  upstream java { server 127.0.0.1:%2$d; keepalive 64; }
+                  server {
+                    listen 127.0.0.1:%3$d backlog=1024%4$s;
+                    %5$s
+                    limit_conn clients %6$d;
+                    location / {
+                      proxy_pass http://java;
+                      proxy_http_version 1.1;
+                      proxy_set_header Connection "";
+                    }
+                  }
+                }
+                """.formatted(directory, server, port, ssl, keys, maxPerClient);
+    }
+
+    @Override
+    public void close() throws IOException {
+        process.close();
+        try (var files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}
