@@ -32,7 +32,9 @@ public final class Main implements Runnable {
 
     /** Runs one command and exits: 0 all right, 1 it failed, 2 the command line is wrong. */
     public static void main(String... args) {
-        System.exit(new CommandLine(new Main()).execute(args));
+        System.exit(new CommandLine(new Main())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .execute(args));
     }
 
     @Override

@@ -20,10 +20,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Measures the count by itself. */
-@Command(
-        name = "counting",
-        mixinStandardHelpOptions = true,
-        description = "Time and allocation of each operation, against other ways to count.")
+@Command(name = "counting", description = "Time and allocation of each operation, against other ways to count.")
 public final class CountingCommand implements Callable<Integer> {
 
     private static final String ALLOCATION = "gc.alloc.rate.norm";
@@ -42,6 +39,12 @@ public final class CountingCommand implements Callable<Integer> {
 
     @Option(names = "--scenarios", split = ",", description = "Default: all: ${COMPLETION-CANDIDATES}.")
     private List<Scenario> scenarios = List.of(Scenario.values());
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help and exit.")
+    private boolean help;
 
     @Option(names = "--results", defaultValue = "benchmarks/results", description = "Where to write the table.")
     private Path results;

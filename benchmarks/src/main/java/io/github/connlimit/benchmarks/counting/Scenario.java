@@ -104,7 +104,7 @@ public enum Scenario {
         if (operation != Operation.PAIR) {
             return null;
         }
-        return Target.atMost(rules == 10_000 ? 1.6 : 1.3);
+        return Target.atMost(rules > 0 ? 1.6 : 1.3);
     }
 
     /** How many bytes an operation may allocate. */

@@ -1,6 +1,7 @@
 package io.github.connlimit.benchmarks.load;
 
 import java.io.IOException;
+import java.net.BindException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -28,20 +29,20 @@ final class Generator implements AutoCloseable {
     /** A response has to fit in, and a whole TLS record. */
     private static final int BUFFER_BYTES = 20_000;
 
-    private static final long HOLD_NANOS = TimeUnit.SECONDS.toNanos(60);
+    private static final long HOLD_NANOS = TimeUnit.MINUTES.toNanos(2);
     private static final long MAX_LATENCY_NANOS = TimeUnit.MINUTES.toNanos(10);
 
     private final Selector selector = Selector.open();
     private final SSLContext tls = TlsWire.context();
     private final ArrayDeque<ByteBuffer> buffers = new ArrayDeque<>();
     private final List<SocketChannel> held = new ArrayList<>();
+    private final Sources sources = new Sources();
 
     // Of the workload that is running.
     private final Set<Connection> open = new HashSet<>();
     private InetSocketAddress server;
     private Workload work;
     private boolean holding;
-    private InetSocketAddress[] sources;
     private int nextSource;
     private int connecting;
     private long toBegin;
@@ -110,7 +111,7 @@ final class Generator implements AutoCloseable {
         int before = held.size();
         begin(workload, true, count);
         long until = System.nanoTime() + HOLD_NANOS;
-        while ((toBegin > 0 || !open.isEmpty()) && System.nanoTime() < until) {
+        while (!isDone() && System.nanoTime() < until) {
             turn(until);
         }
         if (held.size() < before + count) {
@@ -156,10 +157,6 @@ final class Generator implements AutoCloseable {
         work = workload;
         holding = hold;
         server = new InetSocketAddress(InetAddress.getLoopbackAddress(), workload.port());
-        sources = new InetSocketAddress[workload.addresses()];
-        for (int i = 0; i < sources.length; i++) {
-            sources[i] = Sources.source(workload.firstAddress() + i);
-        }
         nextSource = 0;
         connecting = 0;
         toBegin = count;
@@ -175,7 +172,10 @@ final class Generator implements AutoCloseable {
     }
 
     private void turn(long untilNanos) throws IOException {
-        topUp();
+        topUp(untilNanos);
+        if (isDone()) {
+            return;
+        }
         long now = System.nanoTime();
         long wait = untilNanos - now;
         if (mayBegin()) {
@@ -186,14 +186,22 @@ final class Generator implements AutoCloseable {
                 key -> ((Connection) key.attachment()).ready(), Math.max(1, TimeUnit.NANOSECONDS.toMillis(wait)));
     }
 
+    private boolean isDone() {
+        return toBegin == 0 && open.isEmpty();
+    }
+
     private boolean mayBegin() {
         return toBegin > 0 && open.size() < work.open() && connecting < work.connecting();
     }
 
-    private void topUp() {
+    private void topUp(long untilNanos) {
         // Bounded, since a connection may end as soon as it is begun.
         for (int i = 0; i < work.open() && isDue() && mayBegin(); i++) {
-            long begun = late ? nextDueNanos : System.nanoTime();
+            long now = System.nanoTime();
+            if (now - untilNanos >= 0) {
+                return;
+            }
+            long begun = late ? nextDueNanos : now;
             if (work.perSecond() > 0) {
                 nextDueNanos += intervalNanos();
             }
@@ -214,28 +222,32 @@ final class Generator implements AutoCloseable {
         return TimeUnit.SECONDS.toNanos(1) / work.perSecond();
     }
 
+    /** Returns false if there is no point in trying again at once. */
     private boolean open(long begunNanos) {
-        Connection connection = null;
+        SocketChannel channel;
         try {
-            SocketChannel channel = SocketChannel.open();
-            connection = new Connection(channel, begunNanos);
-            open.add(connection);
-            connecting++;
-            toBegin--;
-            channel.configureBlocking(false);
-            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-            channel.bind(sources[nextSource++ % sources.length]);
-            channel.connect(server);
-            // On loopback it is there by now, as a rule.
-            connection.key = channel.register(selector, SelectionKey.OP_CONNECT, connection);
-            connection.ready();
-            return true;
-        } catch (IOException error) {
+            channel = SocketChannel.open();
+        } catch (IOException noDescriptor) {
             tally.failed++;
-            if (connection != null) {
-                connection.end();
-            }
             return false;
+        }
+        Connection connection = new Connection(channel, begunNanos);
+        open.add(connection);
+        connecting++;
+        toBegin--;
+        try {
+            channel.configureBlocking(false);
+            sources.bind(channel, work.firstAddress() + nextSource++ % work.addresses());
+            channel.connect(server);
+            connection.begin();
+            return true;
+        } catch (ConnectException | BindException error) {
+            tally.failed++;
+            connection.end();
+            return false;
+        } catch (IOException reset) {
+            connection.ended();
+            return true;
         }
     }
 
@@ -287,33 +299,43 @@ final class Generator implements AutoCloseable {
             this.begunNanos = begunNanos;
         }
 
+        /** Called after connecting has begun. On loopback it is complete by then, as a rule. */
+        private void begin() throws IOException {
+            boolean connected = channel.finishConnect();
+            key = channel.register(selector, connected ? SelectionKey.OP_READ : SelectionKey.OP_CONNECT, this);
+            if (connected) {
+                connected();
+            }
+        }
+
         private void ready() {
             try {
-                if (wire == null && !connect()) {
-                    return;
+                if (wire == null) {
+                    if (channel.finishConnect()) {
+                        key.interestOps(SelectionKey.OP_READ);
+                        connected();
+                    }
+                } else if (requested || handshake()) {
+                    read();
                 }
-                if (!requested && !begin()) {
-                    return;
-                }
-                read();
             } catch (ConnectException error) {
                 tally.failed++;
                 end();
-            } catch (IOException error) {
+            } catch (IOException reset) {
                 ended();
             }
         }
 
-        private boolean connect() throws IOException {
-            if (!channel.finishConnect()) {
-                return false;
+        private void connected() throws IOException {
+            if (requestsLeft > 0) {
+                channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
             }
             wire = work.tls() ? new TlsWire(channel, tls) : Wire.plain(channel);
-            key.interestOps(SelectionKey.OP_READ);
-            return true;
+            handshake();
         }
 
-        private boolean begin() throws IOException {
+        /** Goes on with the handshake; returns whether the first request has been sent. */
+        private boolean handshake() throws IOException {
             boolean complete = requestsLeft == 0 || wire.handshake();
             heard();
             if (complete) {

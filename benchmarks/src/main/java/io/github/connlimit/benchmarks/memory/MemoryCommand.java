@@ -15,10 +15,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Measures the memory that the counts of open connections take. */
-@Command(
-        name = "memory",
-        mixinStandardHelpOptions = true,
-        description = "Bytes of heap per open connection, against other ways to count.")
+@Command(name = "memory", description = "Bytes of heap per open connection, against other ways to count.")
 public final class MemoryCommand implements Callable<Integer> {
 
     private static final int COLLECTIONS = 3;
@@ -28,6 +25,12 @@ public final class MemoryCommand implements Callable<Integer> {
 
     @Option(names = "--connections", defaultValue = "1000000", description = "Default: 1000000.")
     private int connections;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help and exit.")
+    private boolean help;
 
     @Option(names = "--results", defaultValue = "benchmarks/results", description = "Where to write the table.")
     private Path results;

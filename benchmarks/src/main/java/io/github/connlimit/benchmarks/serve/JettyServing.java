@@ -1,6 +1,8 @@
 package io.github.connlimit.benchmarks.serve;
 
+import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.jetty.ConnectionLimitListener;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -52,7 +54,7 @@ final class JettyServing {
             case CONNLIMIT_CONNECTOR ->
                 new LimitedConnector(
                         server,
-                        new io.github.connlimit.ConnectionLimiter(
+                        new ConnectionLimiter(
                                 setup.limits().handshakeTimeout(Duration.ZERO).build()),
                         factories);
             default -> new ServerConnector(server, factories);
@@ -71,7 +73,7 @@ final class JettyServing {
         return factories;
     }
 
-    private static SslContextFactory.Server tls() throws GeneralSecurityException, java.io.IOException {
+    private static SslContextFactory.Server tls() throws GeneralSecurityException, IOException {
         SslContextFactory.Server tls = new SslContextFactory.Server();
         tls.setKeyStore(Certificate.create().keyStore());
         tls.setKeyStorePassword(Certificate.PASSWORD);

@@ -37,8 +37,7 @@ final class TomcatServing {
         tomcat.setBaseDir(directory.toString());
         tomcat.setConnector(connector(setup, nio2));
         Context context = tomcat.addContext("", null);
-        Tomcat.addServlet(context, "answer", new Answer());
-        context.addServletMappingDecoded("/", "answer");
+        Tomcat.addServlet(context, "answer", new Answer()).addMapping("/");
         protect(tomcat, context, setup.protection());
         tomcat.start();
         return tomcat.getConnector().getLocalPort();
@@ -62,7 +61,7 @@ final class TomcatServing {
                 context.addFilterDef(filter);
                 FilterMap everywhere = new FilterMap();
                 everywhere.setFilterName("limit");
-                everywhere.addURLPatternDecoded("/*");
+                everywhere.addURLPattern("/*");
                 context.addFilterMap(everywhere);
             }
             case NONE, CONNLIMIT, MAX_CONNECTIONS -> {

@@ -23,8 +23,9 @@ final class AttackPart {
     private static final int ATTACKER_OPEN = 400;
     private static final int ATTACKER_CONNECTING = 64;
     private static final int ATTACKER_REQUESTS = 10;
-    private static final int OTHERS = 20;
+    private static final int OTHERS = 50;
     private static final int OTHERS_PER_SECOND = 200;
+    private static final int OTHERS_PER_SECOND_TLS = 100;
     private static final int OTHERS_OPEN = 200;
 
     private final Bench bench;
@@ -72,10 +73,11 @@ final class AttackPart {
                         + " of them waiting for the server's first byte at most), does " + ATTACKER_REQUESTS
                         + " requests on each in clear text or 1 over TLS, one after the other, and opens another as "
                         + "soon as one has ended or was refused. Meanwhile " + OTHERS + " other clients together begin "
-                        + OTHERS_PER_SECOND + " connections a second, each with a full handshake, one request, its "
-                        + "response, and the end. *Calm* is the same without the attacker. A connection or thread "
-                        + "limit is " + LIMIT + " a client; a limit of requests is " + Protection.REQUESTS_PER_SECOND
-                        + " a second for each client; a limit for all clients together is " + Protection.ALL_CLIENTS
+                        + OTHERS_PER_SECOND + " connections a second (over TLS " + OTHERS_PER_SECOND_TLS
+                        + ", with a full handshake), each for one request. *Calm* is the same without the attacker. A "
+                        + "connection or thread limit is " + LIMIT + " a client; a limit of requests is "
+                        + Protection.REQUESTS_PER_SECOND + " a second for each client; a limit for all clients "
+                        + "together is " + Protection.ALL_CLIENTS
                         + ". What has not been answered in the end counts with the time it had waited until then. A "
                         + "cell is the median of the rounds, with the smallest and the largest.");
         for (ServerKind server : bench.servers()) {
@@ -176,8 +178,8 @@ final class AttackPart {
 
     private Outcome attack(LoadProcess others, LoadProcess attacker, int port, boolean tls) throws IOException {
         LoadResult calm = others.run(others(port, tls, 0, bench.millis(500)));
-        attacker.begin(flood(port, tls, bench.millis(1700)));
-        LoadResult attacked = others.run(others(port, tls, bench.millis(300), bench.millis(1300)));
+        attacker.begin(flood(port, tls, bench.millis(2400)));
+        LoadResult attacked = others.run(others(port, tls, bench.millis(300), bench.millis(2000)));
         return new Outcome(calm, attacked, attacker.await());
     }
 
@@ -192,7 +194,8 @@ final class AttackPart {
     }
 
     private static Workload others(int port, boolean tls, int skipMillis, int millis) {
-        return new Workload(port, tls, 0, OTHERS, OTHERS_OPEN, OTHERS_OPEN, 1, OTHERS_PER_SECOND, skipMillis, millis);
+        int perSecond = tls ? OTHERS_PER_SECOND_TLS : OTHERS_PER_SECOND;
+        return new Workload(port, tls, 0, OTHERS, OTHERS_OPEN, OTHERS_OPEN, 1, perSecond, skipMillis, millis);
     }
 
     private static Report.Table table(List<Subject> subjects, Map<Subject, List<Outcome>> outcomes) {

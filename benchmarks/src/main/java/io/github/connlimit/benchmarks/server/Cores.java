@@ -1,10 +1,6 @@
 package io.github.connlimit.benchmarks.server;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /** Which core each process runs on, so that one does not take the other's time. */
@@ -50,33 +46,5 @@ final class Cores {
         String attacker =
                 count > 2 ? "the attacker on a third" : "the attacker on that of the generator, with less weight";
         return "The server is pinned to one core, the generator to another, " + attacker + ".";
-    }
-
-    /** Looks for programs. */
-    static final class Executables {
-
-        private Executables() {}
-
-        static java.util.Optional<Path> find(String name) {
-            String directories = System.getenv().getOrDefault("PATH", "") + ":/usr/sbin:/sbin";
-            return Arrays.stream(directories.split(":"))
-                    .filter(directory -> !directory.isEmpty())
-                    .map(directory -> Path.of(directory, name))
-                    .filter(Files::isExecutable)
-                    .findFirst();
-        }
-
-        static String version(Path executable, String option) {
-            try {
-                Process process = new ProcessBuilder(executable.toString(), option)
-                        .redirectErrorStream(true)
-                        .start();
-                String text =
-                        new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-                return text.lines().findFirst().orElse(executable.toString());
-            } catch (IOException unknown) {
-                return executable.toString();
-            }
-        }
     }
 }

@@ -81,11 +81,11 @@ final class Front implements AutoCloseable {
         }
 
         Optional<Path> find() {
-            return Cores.Executables.find(executable);
+            return Executables.find(executable);
         }
 
         String version() {
-            return find().map(path -> Cores.Executables.version(path, versionOption))
+            return find().map(path -> Executables.version(path, versionOption))
                     .orElse(executable + " is not installed here");
         }
 

@@ -9,6 +9,7 @@ import io.github.connlimit.benchmarks.serve.Protection;
 import io.github.connlimit.benchmarks.serve.ServerKind;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -100,7 +101,7 @@ final class RefusedPart {
     private Optional<Map<Subject, Bench.Run>> round(
             LoadProcess generator, Map<Subject, ServerProcess> running, int number) throws IOException {
         List<Subject> order = new ArrayList<>(running.keySet());
-        java.util.Collections.rotate(order, number);
+        Collections.rotate(order, number);
         Map<Subject, Bench.Run> round = new HashMap<>();
         for (Subject subject : order) {
             ServerProcess server = running.get(subject);

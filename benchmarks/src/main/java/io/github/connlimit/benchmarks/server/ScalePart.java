@@ -75,7 +75,7 @@ final class ScalePart {
                 ServerProcess on = bench.start(server, Protection.CONNLIMIT, 0, false)) {
             Map<Protection, ServerProcess> running = Map.of(Protection.NONE, off, Protection.CONNLIMIT, on);
             for (ServerProcess process : running.values()) {
-                generator.run(more(process, bench.millis(2500)));
+                generator.run(more(process, bench.millis(5000)));
             }
             for (int i = 0; i < rounds(); i++) {
                 for (int clients : CLIENTS) {

@@ -9,10 +9,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Measures whole servers. */
-@Command(
-        name = "server",
-        mixinStandardHelpOptions = true,
-        description = "Whole servers under load, with connlimit and without it; Linux only.")
+@Command(name = "server", description = "Whole servers under load, with connlimit and without it; Linux only.")
 public final class ServerCommand implements Callable<Integer> {
 
     /** What can be measured. */
@@ -37,6 +34,12 @@ public final class ServerCommand implements Callable<Integer> {
 
     @Option(names = "--time-scale", defaultValue = "1", description = "What to multiply all times by. Default: 1.")
     private double timeScale;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help and exit.")
+    private boolean help;
 
     @Option(names = "--results", defaultValue = "benchmarks/results", description = "Where to write the tables.")
     private Path results;
