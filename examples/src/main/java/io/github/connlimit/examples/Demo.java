@@ -62,7 +62,11 @@ final class Demo {
         Tally tally = new Tally();
         ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults(), tally);
         ServerSettings settings = new ServerSettings(
-                new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0), Optional.of(limiter), Optional.empty());
+                new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
+                Optional.of(limiter),
+                Optional.empty(),
+                false,
+                List.of());
         try (ExampleServer jetty = ServerKind.JETTY.start(settings);
                 ExampleServer tomcat = ServerKind.TOMCAT.start(settings)) {
             List<InetSocketAddress> servers = List.of(address(jetty), address(tomcat));

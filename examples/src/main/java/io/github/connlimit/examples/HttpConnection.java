@@ -4,7 +4,6 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -19,7 +18,7 @@ final class HttpConnection {
 
     private final InputStream in;
     private final OutputStream out;
-    private final InetAddress peer;
+    private final boolean local;
     private final Resources resources;
 
     /** How much the head of the present request may still take. */
@@ -28,8 +27,15 @@ final class HttpConnection {
     HttpConnection(Socket socket, Resources resources) throws IOException {
         this.in = new BufferedInputStream(socket.getInputStream());
         this.out = socket.getOutputStream();
-        this.peer = socket.getInetAddress();
+        this.local = socket.getInetAddress().isLoopbackAddress();
         this.resources = resources;
+    }
+
+    /** Waits for the first byte of a request, or for the end. */
+    void awaitRequest() throws IOException {
+        in.mark(1);
+        in.read();
+        in.reset();
     }
 
     /** Answers requests until the client has had enough or one of them cannot be understood. */
@@ -61,7 +67,7 @@ final class HttpConnection {
         boolean keepAlive = parts[2].equals("HTTP/1.1") ? !connection.equals("close") : connection.equals("keep-alive");
 
         String[] target = parts[1].split("\\?", 2);
-        Answer answer = resources.answer(parts[0], target[0], target.length == 1 ? null : target[1], peer);
+        Answer answer = resources.answer(parts[0], target[0], target.length == 1 ? null : target[1], local);
         Thread.sleep(answer.delayMillis());
         send(answer, keepAlive);
         return keepAlive;

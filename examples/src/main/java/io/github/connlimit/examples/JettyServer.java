@@ -1,19 +1,24 @@
 package io.github.connlimit.examples;
 
-import io.github.connlimit.jetty.ConnectionLimitListener;
-import java.net.InetAddress;
+import io.github.connlimit.jetty.ConnectionLimitInstaller;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.http2.server.HTTP2ServerConnectionFactory;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.ConnectionFactory;
+import org.eclipse.jetty.server.ConnectionMetaData;
+import org.eclipse.jetty.server.ForwardedRequestCustomizer;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.ProxyConnectionFactory;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.SecureRequestCustomizer;
@@ -43,7 +48,7 @@ final class JettyServer implements ExampleServer {
         connector.setHost(settings.address().getAddress().getHostAddress());
         connector.setPort(settings.address().getPort());
         connector.setIdleTimeout(ServerSettings.IDLE_MILLIS);
-        settings.limiter().ifPresent(limiter -> connector.addBean(new ConnectionLimitListener(limiter)));
+        settings.limiter().ifPresent(limiter -> server.addBean(new ConnectionLimitInstaller(limiter)));
         server.addConnector(connector);
 
         WebSocketUpgradeHandler webSocket = WebSocketUpgradeHandler.from(
@@ -61,9 +66,17 @@ final class JettyServer implements ExampleServer {
 
     private static List<ConnectionFactory> connectionFactories(ServerSettings settings) {
         HttpConfiguration configuration = new HttpConfiguration();
+        if (!settings.trustedProxies().isEmpty()) {
+            configuration.addCustomizer(new ForwardedRequestCustomizer());
+        }
         HttpConnectionFactory http1 = new HttpConnectionFactory(configuration);
+        List<ConnectionFactory> factories = new ArrayList<>();
+        if (settings.proxyProtocol()) {
+            factories.add(new ProxyConnectionFactory());
+        }
         if (settings.tls().isEmpty()) {
-            return List.of(http1, new HTTP2CServerConnectionFactory(configuration));
+            factories.addAll(List.of(http1, new HTTP2CServerConnectionFactory(configuration)));
+            return factories;
         }
         // The certificate knows nothing but loopback names, and people may come by any other.
         configuration.addCustomizer(new SecureRequestCustomizer(false));
@@ -72,11 +85,12 @@ final class JettyServer implements ExampleServer {
         tls.setKeyStorePassword(SelfSignedCertificate.PASSWORD);
         ALPNServerConnectionFactory alpn = new ALPNServerConnectionFactory();
         alpn.setDefaultProtocol(http1.getProtocol());
-        return List.of(
+        factories.addAll(List.of(
                 new SslConnectionFactory(tls, alpn.getProtocol()),
                 alpn,
                 new HTTP2ServerConnectionFactory(configuration),
-                http1);
+                http1));
+        return factories;
     }
 
     @Override
@@ -99,13 +113,11 @@ final class JettyServer implements ExampleServer {
 
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
-            InetAddress peer =
-                    ((InetSocketAddress) request.getConnectionMetaData().getRemoteSocketAddress()).getAddress();
             Answer answer = resources.answer(
                     request.getMethod(),
                     Request.getPathInContext(request),
                     request.getHttpURI().getQuery(),
-                    peer);
+                    isLocal(request.getConnectionMetaData()));
             if (answer.delayMillis() == 0) {
                 send(answer, response, callback);
             } else {
@@ -114,6 +126,24 @@ final class JettyServer implements ExampleServer {
                         .schedule(() -> send(answer, response, callback), answer.delayMillis(), TimeUnit.MILLISECONDS);
             }
             return true;
+        }
+
+        /** By what a forwarded header says, by what a PROXY header says, and by the socket. */
+        private static boolean isLocal(ConnectionMetaData metaData) {
+            EndPoint endPoint = metaData.getConnection().getEndPoint();
+            boolean local = isLoopback(metaData.getRemoteSocketAddress());
+            while (endPoint instanceof EndPoint.Wrapper wrapper) {
+                local &= isLoopback(endPoint.getRemoteSocketAddress());
+                endPoint = wrapper.unwrap();
+            }
+            return local && isLoopback(endPoint.getRemoteSocketAddress());
+        }
+
+        private static boolean isLoopback(SocketAddress address) {
+            // What a forwarded header says is unresolved.
+            return address instanceof InetSocketAddress remote
+                    && !remote.isUnresolved()
+                    && remote.getAddress().isLoopbackAddress();
         }
 
         private static void send(Answer answer, Response response, Callback callback) {

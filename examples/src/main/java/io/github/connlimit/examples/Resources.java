@@ -2,9 +2,9 @@ package io.github.connlimit.examples;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import io.github.connlimit.ClientUsage;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.LimiterSnapshot;
-import java.net.InetAddress;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -32,14 +32,14 @@ final class Resources {
      * Answers one request.
      *
      * @param query the query as it came, or {@code null} for none
-     * @param peer where the request came from
+     * @param local whether the request surely came from this machine, and was passed on by nobody
      */
-    Answer answer(String method, String path, String query, InetAddress peer) {
+    Answer answer(String method, String path, String query, boolean local) {
         try {
             return switch (path) {
                 case "/" -> method.equals("GET") ? Answer.text(200, "OK") : notAllowed("GET");
                 case "/hold" -> method.equals("GET") ? hold(parameters(query)) : notAllowed("GET");
-                case "/limits" -> limits(method, query, peer);
+                case "/limits" -> limits(method, query, local);
                 default -> Answer.text(404, "not found; there are /, /hold?ms=N and /limits");
             };
         } catch (IllegalArgumentException bad) {
@@ -61,7 +61,7 @@ final class Resources {
         return Answer.text(200, "OK").after(millis);
     }
 
-    private Answer limits(String method, String query, InetAddress peer) {
+    private Answer limits(String method, String query, boolean local) {
         if (limiter.isEmpty()) {
             return Answer.text(404, "this server was started with --off: nothing is limited or counted");
         }
@@ -69,7 +69,7 @@ final class Resources {
             case "GET" -> Answer.json(GSON.toJson(Figures.of(limiter.get())));
             // Whoever may change the limit may switch it off.
             case "PUT" ->
-                peer.isLoopbackAddress()
+                local
                         ? change(limiter.get(), parameters(query))
                         : Answer.text(403, "limits are changed from the server's own machine only");
             default -> notAllowed("GET, PUT");
@@ -103,22 +103,52 @@ final class Resources {
     }
 
     private record Figures(
-            int limit, String rules, long open, long clients, long admitted, long refused, List<Usage> topClients) {
+            int limit,
+            String rules,
+            boolean dryRun,
+            long open,
+            long clients,
+            long admitted,
+            long refused,
+            long refusedPending,
+            long refusedStreams,
+            long timedOut,
+            long dryRunRefused,
+            long dryRunTimedOut,
+            long responded,
+            long reset,
+            List<Usage> topClients) {
 
         static Figures of(ConnectionLimiter limiter) {
             LimiterSnapshot now = limiter.snapshot();
             return new Figures(
                     limiter.limits().maxPerClient(),
                     limiter.limits().toSettings().get("rules"),
+                    limiter.limits().dryRun(),
                     now.openConnections(),
                     now.clients(),
                     now.admitted(),
                     now.refused(),
-                    now.topClients().stream()
-                            .map(usage -> new Usage(usage.client().toString(), usage.openConnections(), usage.limit()))
-                            .toList());
+                    now.refusedPending(),
+                    now.refusedStreams(),
+                    now.timedOut(),
+                    now.dryRunRefused(),
+                    now.dryRunTimedOut(),
+                    now.responded(),
+                    now.reset(),
+                    now.topClients().stream().map(Usage::of).toList());
         }
     }
 
-    private record Usage(String client, int open, int limit) {}
+    private record Usage(String client, int open, int pending, int streams, int limit) {
+
+        static Usage of(ClientUsage usage) {
+            return new Usage(
+                    usage.client().toString(),
+                    usage.openConnections(),
+                    usage.pendingConnections(),
+                    usage.streams(),
+                    usage.limit());
+        }
+    }
 }

@@ -1,11 +1,14 @@
 package io.github.connlimit.examples;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.net.SocketException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -37,12 +40,23 @@ final class ServeCommand implements Callable<Integer> {
     private final ConnectionLimits.Builder limits = ConnectionLimits.builder();
     private ServerKind server;
     private int port;
+    private String rules = "";
+    private final List<Cidr> trustedProxies = new ArrayList<>();
 
     @Spec
     private CommandSpec spec;
 
     @Option(names = "--tls", description = "Speak TLS, with a self-signed certificate made anew.")
     private boolean tls;
+
+    @Option(
+            names = "--proxy-protocol",
+            description = "Expect a PROXY protocol header on each connection. Only for jetty; proxies that it is to be"
+                    + " believed have to be exempt, by --rules or --trusted-proxies.")
+    private boolean proxyProtocol;
+
+    @Option(names = "--dry-run", description = "Count and log what would be refused or closed, and do not do it.")
+    private boolean dryRun;
 
     @Option(
             names = "--jmx",
@@ -97,7 +111,8 @@ final class ServeCommand implements Callable<Integer> {
             paramLabel = "CIDR=N,…",
             description = "Limits of address blocks, as in \"10.0.0.0/8=500, 127.0.0.5=unlimited\".")
     void rules(String text) {
-        check("--rules", text, value -> limits.set("rules", value));
+        check("--rules", text, value -> ConnectionLimits.builder().rules(value));
+        rules = text;
     }
 
     @Option(
@@ -116,6 +131,45 @@ final class ServeCommand implements Callable<Integer> {
         check("--refuse", text, value -> limits.set("refuse", value));
     }
 
+    @Option(
+            names = "--handshake-timeout",
+            paramLabel = "TIME",
+            description = "How long a connection may take for its TLS handshake, and then for its first byte,"
+                    + " as in 500ms or 5s; 0 means for ever. Default: 5s.")
+    void handshakeTimeout(String text) {
+        check("--handshake-timeout", text, value -> limits.set("handshakeTimeout", value));
+    }
+
+    @Option(
+            names = "--reserve",
+            paramLabel = "N",
+            description = "How many connections of each limit are kept free of WebSockets and event streams."
+                    + " Default: 0.")
+    void reserve(String text) {
+        check("--reserve", text, value -> limits.set("reservedConnections", value));
+    }
+
+    @Option(
+            names = "--max-pending",
+            paramLabel = "N",
+            description = "How many connections of a client may be in their handshake or before their first byte;"
+                    + " 0 means any number. Default: 0.")
+    void maxPending(String text) {
+        check("--max-pending", text, value -> limits.set("maxPendingPerClient", value));
+    }
+
+    @Option(
+            names = "--trusted-proxies",
+            paramLabel = "CIDR,…",
+            description = "Proxies: exempt, and their forwarded headers tell the client of a request. Not for tcp.")
+    void trustedProxies(String text) {
+        check("--trusted-proxies", text, value -> {
+            for (String proxy : value.split(",", -1)) {
+                trustedProxies.add(Cidr.parse(proxy.trim()));
+            }
+        });
+    }
+
     private void check(String option, String text, Consumer<String> setter) {
         try {
             setter.accept(text);
@@ -126,21 +180,45 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        checkProxies();
         LIMITER_LOGGER.setLevel(Level.INFO);
         Optional<ConnectionLimiter> limiter =
-                off ? Optional.empty() : Optional.of(new ConnectionLimiter(limits.build()));
+                off ? Optional.empty() : Optional.of(new ConnectionLimiter(buildLimits()));
         Optional<SelfSignedCertificate> certificate =
                 tls ? Optional.of(SelfSignedCertificate.create()) : Optional.empty();
         if (jmx && limiter.isPresent()) {
             register(limiter.get());
         }
-        ExampleServer running = start(new ServerSettings(new InetSocketAddress(port), limiter, certificate));
+        ExampleServer running = start(new ServerSettings(
+                new InetSocketAddress(port), limiter, certificate, proxyProtocol, List.copyOf(trustedProxies)));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(running), "stop"));
         spec.commandLine().getOut().println("listening on " + running.port());
         spec.commandLine().getOut().flush();
         // For ever: the process ends by a signal, and its exit status says which.
         new CountDownLatch(1).await();
         return 0;
+    }
+
+    private void checkProxies() {
+        if (proxyProtocol && server != ServerKind.JETTY) {
+            throw new ParameterException(
+                    spec.commandLine(), "--proxy-protocol: " + server + " knows no PROXY protocol; only jetty does");
+        }
+        if (!trustedProxies.isEmpty() && server == ServerKind.TCP) {
+            throw new ParameterException(
+                    spec.commandLine(), "--trusted-proxies: tcp looks at no forwarded headers; jetty and tomcat do");
+        }
+    }
+
+    /** The settings that have to fit each other, whatever the order of the options. */
+    private ConnectionLimits buildLimits() {
+        try {
+            limits.rules(rules).dryRun(dryRun);
+            trustedProxies.forEach(proxy -> limits.exempt(proxy.toString()));
+            return limits.build();
+        } catch (IllegalArgumentException bad) {
+            throw new ParameterException(spec.commandLine(), bad.getMessage(), bad);
+        }
     }
 
     private ExampleServer start(ServerSettings settings) throws Exception {

@@ -1,6 +1,7 @@
 package io.github.connlimit.examples;
 
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.LimitedServerSocket;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -55,7 +56,12 @@ final class TcpServer implements ExampleServer {
     }
 
     private static ServerSocket serverSocket(Optional<ConnectionLimiter> limiter) throws IOException {
-        return limiter.isPresent() ? new LimitedServerSocket(limiter.get()) : new ServerSocket();
+        if (limiter.isEmpty()) {
+            return new ServerSocket();
+        }
+        LimitedServerSocket limited = new LimitedServerSocket(limiter.get());
+        limited.expectEstablished();
+        return limited;
     }
 
     private void acceptAll() {
@@ -84,11 +90,20 @@ final class TcpServer implements ExampleServer {
         try {
             socket.setSoTimeout(ServerSettings.IDLE_MILLIS);
             socket.setTcpNoDelay(true);
-            new HttpConnection(secured(socket), resources).serve();
+            HttpConnection connection = new HttpConnection(secured(socket), resources);
+            connection.awaitRequest();
+            established(socket);
+            connection.serve();
         } catch (IOException | InterruptedException over) {
             // The client has left, was silent for too long or spoke no TLS; or the server is being closed.
         } finally {
             end(socket);
+        }
+    }
+
+    private void established(Socket socket) {
+        if (listening instanceof LimitedServerSocket) {
+            LimitedServerSocket.permit(socket).ifPresent(ConnectionPermit::established);
         }
     }
 

@@ -1,8 +1,10 @@
 package io.github.connlimit.examples;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
+import io.github.connlimit.tomcat.ConnectionLimitValve;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.http.HttpServlet;
@@ -17,12 +19,16 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.catalina.Globals;
 import org.apache.catalina.LifecycleException;
+import org.apache.catalina.Pipeline;
 import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.startup.ExpandWar;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.catalina.valves.RemoteIpValve;
 import org.apache.coyote.http11.AbstractHttp11Protocol;
 import org.apache.coyote.http11.Http11Nio2Protocol;
 import org.apache.coyote.http11.Http11NioProtocol;
@@ -47,6 +53,7 @@ final class TomcatServer implements ExampleServer {
         Tomcat tomcat = new Tomcat();
         tomcat.setBaseDir(baseDirectory.toString());
         tomcat.setConnector(connector(settings, nio2));
+        addValves(tomcat.getEngine().getPipeline(), settings);
 
         StandardContext context = (StandardContext) tomcat.addContext("", null);
         // Looking for what a redeployed application leaves behind takes access to the inside of the JDK.
@@ -65,6 +72,21 @@ final class TomcatServer implements ExampleServer {
             throw error;
         }
         return server;
+    }
+
+    /** What only a request can tell: the client behind a proxy, and whether it becomes a stream. */
+    private static void addValves(Pipeline pipeline, ServerSettings settings) {
+        if (!settings.trustedProxies().isEmpty()) {
+            RemoteIpValve remoteIp = new RemoteIpValve();
+            remoteIp.setInternalProxies(
+                    settings.trustedProxies().stream().map(Cidr::toString).collect(Collectors.joining(",")));
+            pipeline.addValve(remoteIp);
+        }
+        settings.limiter().ifPresent(limiter -> {
+            ConnectionLimitValve valve = new ConnectionLimitValve();
+            valve.setLimiter(limiter);
+            pipeline.addValve(valve);
+        });
     }
 
     private static Connector connector(ServerSettings settings, boolean nio2) throws Exception {
@@ -144,10 +166,7 @@ final class TomcatServer implements ExampleServer {
         @Override
         protected void service(HttpServletRequest request, HttpServletResponse response) throws IOException {
             Answer answer = resources.answer(
-                    request.getMethod(),
-                    request.getRequestURI(),
-                    request.getQueryString(),
-                    InetAddress.getByName(request.getRemoteAddr()));
+                    request.getMethod(), request.getRequestURI(), request.getQueryString(), isLocal(request));
             // The second time, the hold is over.
             if (answer.delayMillis() == 0 || request.getDispatcherType() == DispatcherType.ASYNC) {
                 send(answer, response);
@@ -157,6 +176,12 @@ final class TomcatServer implements ExampleServer {
             async.setTimeout(0);
             Executor later = CompletableFuture.delayedExecutor(answer.delayMillis(), TimeUnit.MILLISECONDS);
             later.execute(() -> resume(async));
+        }
+
+        /** By the socket, and if no forwarded header says anything. */
+        private static boolean isLocal(HttpServletRequest request) throws IOException {
+            return request.getAttribute(Globals.REQUEST_FORWARDED_ATTRIBUTE) == null
+                    && InetAddress.getByName(request.getRemoteAddr()).isLoopbackAddress();
         }
 
         /** Comes back to {@link #service}, as a thread that is not Tomcat's must not touch a request that may end. */

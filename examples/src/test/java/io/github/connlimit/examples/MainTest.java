@@ -27,6 +27,15 @@ class MainTest {
                 "--server tcp --port 0 --rules 10.0.0.0/8=1,, | --rules: rules: \"\" is not allowed;",
                 "--server tcp --port 0 --ipv6-prefix 129  | --ipv6-prefix: ipv6Prefix: \"129\" is not allowed; a whole number from 0 to 128",
                 "--server tcp --port 0 --refuse politely  | --refuse: refuse: \"politely\" is not allowed; reset, close, respond",
+                "--server tcp --port 0 --handshake-timeout 5 | --handshake-timeout: handshakeTimeout: \"5\" is not allowed; a whole number with its unit",
+                "--server tcp --port 0 --reserve -1       | --reserve: reservedConnections: \"-1\" is not allowed; a whole number from 0 to",
+                "--server tcp --port 0 --reserve 20 --max-per-client 25 | reservedConnections: \"20\" is not allowed; every limit has to be greater than it by more than 5, and maxPerClient is 25",
+                "--server tcp --port 0 --max-pending x    | --max-pending: maxPendingPerClient: \"x\" is not allowed; a whole number from 0 to",
+                "--server tomcat --port 0 --proxy-protocol | --proxy-protocol: tomcat knows no PROXY protocol; only jetty does",
+                "--server tcp --port 0 --proxy-protocol   | --proxy-protocol: tcp knows no PROXY protocol; only jetty does",
+                "--server jetty --port 0 --trusted-proxies proxy | --trusted-proxies: CIDR: \"proxy\" is not allowed;",
+                "--server tcp --port 0 --trusted-proxies 10.0.0.1 | --trusted-proxies: tcp looks at no forwarded headers; jetty and tomcat do",
+                "--server jetty --port 0 --trusted-proxies 10.0.0.1 --rules 10.0.0.1=5 | rules: \"10.0.0.1/32\" is not allowed; one rule for each block",
                 "--server tcp                             | Missing required option: '--port=N'",
                 "--port 0                                 | Missing required option: '--server=SERVER'",
                 "--server tcp --port 0 --limit 5          | Unknown options: '--limit', '5'",
@@ -50,7 +59,8 @@ class MainTest {
         assertThat(serve.status()).isZero();
         assertThat(serve.out())
                 .contains("--server", "--port", "--tls", "--max-per-client", "--rules", "--ipv6-prefix", "--refuse")
-                .contains("--jmx", "--off");
+                .contains("--handshake-timeout", "--reserve", "--max-pending", "--proxy-protocol", "--trusted-proxies")
+                .contains("--dry-run", "--jmx", "--off");
     }
 
     private record Run(int status, String out, String err) {}

@@ -7,6 +7,9 @@ import com.google.gson.JsonObject;
 import com.sun.tools.attach.VirtualMachine;
 import io.github.connlimit.ConnectionLimiterMXBean;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -15,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import javax.management.JMX;
 import javax.management.MBeanServerConnection;
@@ -67,7 +71,8 @@ class ServeIT {
             assertThat(limits.get("admitted").getAsInt()).isGreaterThanOrEqualTo(5);
             assertThat(limits.get("open").getAsInt()).isGreaterThanOrEqualTo(5);
             JsonObject top = limits.getAsJsonArray("topClients").get(0).getAsJsonObject();
-            assertThat(top.toString()).isEqualTo("{\"client\":\"127.0.0.2/32\",\"open\":3,\"limit\":3}");
+            assertThat(top.toString())
+                    .isEqualTo("{\"client\":\"127.0.0.2/32\",\"open\":3,\"pending\":0,\"streams\":0,\"limit\":3}");
 
             greedy.get(0).close();
             await().atMost(TIMEOUT).until(() -> requests.openConnectionsOf("127.0.0.2/32") == 2);
@@ -163,6 +168,141 @@ class ServeIT {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2"})
+    void respondsOverTls(String server) throws Exception {
+        try (ExamplesProcess process = start(server, true, "--refuse", "respond", "--rules", "127.0.0.2=1")) {
+            int port = process.awaitPort();
+            open(1, "127.0.0.2", port, true, 1);
+            try (TestClient refused = TestClient.connected("127.0.0.2", port, true)) {
+                assertThat(refused.get("/")).isEqualTo("429 client connection limit reached\n");
+            }
+            assertThat(limits(port, true).get("responded").getAsInt()).isEqualTo(1);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("servers")
+    void closesConnectionsThatSayNothing(String server, boolean tls) throws Exception {
+        String[] options = {"--handshake-timeout", "300ms", "--rules", "127.0.0.2=1"};
+        try (ExamplesProcess process = start(server, tls, options);
+                Socket silent = new Socket()) {
+            int port = process.awaitPort();
+            silent.bind(new InetSocketAddress("127.0.0.2", 0));
+            silent.connect(new InetSocketAddress("127.0.0.1", port));
+            silent.setSoTimeout((int) TIMEOUT.toMillis());
+            assertThat(endOf(silent)).isTrue();
+            open(1, "127.0.0.2", port, tls, 1);
+            assertThat(limits(port, tls).get("timedOut").getAsInt()).isEqualTo(1);
+            await().atMost(TIMEOUT).until(() -> process.err().contains("timed out: 127.0.0.2/32 ("));
+        }
+    }
+
+    /** Whether the server ends the connection, by a TLS alert perhaps; fails after the socket's time-out if not. */
+    private static boolean endOf(Socket socket) throws IOException {
+        try {
+            socket.getInputStream().readAllBytes();
+        } catch (SocketException reset) {
+            // An end, too.
+        }
+        return true;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "tcp"})
+    void refusesTooManyPendingConnections(String server) throws Exception {
+        try (ExamplesProcess process = start(server, false, "--max-pending", "1", "--handshake-timeout", "0");
+                Socket silent = new Socket()) {
+            int port = process.awaitPort();
+            silent.bind(new InetSocketAddress("127.0.0.2", 0));
+            silent.connect(new InetSocketAddress("127.0.0.1", port));
+            await().atMost(TIMEOUT).until(() -> limits(port, false).get("open").getAsInt() >= 2);
+            open(1, "127.0.0.2", port, false, 0);
+            assertThat(limits(port, false).get("refusedPending").getAsInt()).isEqualTo(1);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2"})
+    void keepsAReserveFreeOfStreams(String server) throws Exception {
+        try (ExamplesProcess process = start(server, false, "--reserve", "2", "--rules", "127.0.0.2=8")) {
+            int port = process.awaitPort();
+            for (int i = 0; i < 6; i++) {
+                opened.add(TestClient.connected("127.0.0.2", port, false));
+                assertThat(opened.get(i).upgrade()).isEqualTo("101");
+            }
+            try (TestClient seventh = TestClient.connected("127.0.0.2", port, false)) {
+                assertThat(seventh.upgrade()).isEqualTo("429");
+            }
+            open(1, "127.0.0.2", port, false, 1);
+            JsonObject limits = limits(port, false);
+            assertThat(limits.get("refusedStreams").getAsInt()).isEqualTo(1);
+            JsonObject top = limits.getAsJsonArray("topClients").get(0).getAsJsonObject();
+            assertThat(top.get("streams").getAsInt()).isEqualTo(6);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "tcp"})
+    void refusesNothingInADryRun(String server) throws Exception {
+        try (ExamplesProcess process = start(server, false, "--dry-run", "--rules", "127.0.0.2=1")) {
+            int port = process.awaitPort();
+            open(3, "127.0.0.2", port, false, 3);
+            JsonObject limits = limits(port, false);
+            assertThat(limits.get("dryRun").getAsBoolean()).isTrue();
+            assertThat(limits.get("refused").getAsInt()).isZero();
+            assertThat(limits.get("dryRunRefused").getAsInt()).isEqualTo(2);
+            assertThat(process.err()).contains("dry run, would refuse: 127.0.0.2/32 (CONNECTIONS; ");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"false", "true"})
+    void countsTheClientOfAProxyHeader(boolean tls) throws Exception {
+        String[] options = {"--proxy-protocol", "--trusted-proxies", "127.0.0.2", "--rules", "192.0.2.1=1"};
+        try (ExamplesProcess process = start("jetty", tls, options)) {
+            int port = process.awaitPort();
+            String header = "PROXY TCP4 192.0.2.1 192.0.2.9 1000 80\r\n";
+            Optional<TestClient> first = TestClient.admitted("127.0.0.2", port, tls, header);
+            assertThat(first).isPresent();
+            opened.add(first.get());
+            assertThat(TestClient.admitted("127.0.0.2", port, tls, header)).isEmpty();
+            // From somebody who is not trusted, it changes nothing.
+            assertThat(TestClient.admitted("127.0.0.3", port, tls, header)).isPresent();
+            assertThat(first.get().get("/limits")).contains("\"client\":\"192.0.2.1/32\",\"open\":1,");
+            assertThat(first.get().put("/limits?max-per-client=1")).startsWith("403 ");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2"})
+    void countsTheRequestsOfAForwardedClient(String server) throws Exception {
+        try (ExamplesProcess process =
+                start(server, false, "--trusted-proxies", "127.0.0.2", "--rules", "192.0.2.1=1")) {
+            int port = process.awaitPort();
+            String forwarded = "X-Forwarded-For: 192.0.2.1\r\n";
+            TestClient first = TestClient.connected("127.0.0.2", port, false);
+            opened.add(first);
+            first.send("GET /hold?ms=60000 HTTP/1.1\r\nHost: localhost\r\n" + forwarded + "\r\n");
+            Requests requests = new Requests(port, false, HttpClient.Version.HTTP_1_1);
+            await().atMost(TIMEOUT).until(() -> requests.openConnectionsOf("192.0.2.1/32") == 1);
+            try (TestClient second = TestClient.connected("127.0.0.2", port, false);
+                    TestClient untrusted = TestClient.connected("127.0.0.3", port, false)) {
+                assertThat(second.get("/")).isEqualTo("200 OK\n");
+                assertThat(second.request("GET", "/", forwarded)).isEqualTo("429 client connection limit reached\n");
+                assertThat(untrusted.request("GET", "/", forwarded)).isEqualTo("200 OK\n");
+            }
+            try (TestClient posing = TestClient.connected("127.0.0.2", port, false)) {
+                assertThat(posing.request("PUT", "/limits?max-per-client=1", "X-Forwarded-For: 127.0.0.1\r\n"))
+                        .startsWith("403 ");
+            }
+        }
+    }
+
+    private static JsonObject limits(int port, boolean tls) throws Exception {
+        return new Requests(port, tls, HttpClient.Version.HTTP_1_1).limits();
+    }
+
     @Test
     void registersTheLimiterInJmx() throws Exception {
         try (ExamplesProcess process = start("tcp", false, "--jmx", "--max-per-client", "3")) {
@@ -191,7 +331,9 @@ class ServeIT {
                             HttpRequest.newBuilder(URI.create("http://[::1]:" + process.awaitPort() + "/limits"))
                                     .build(),
                             HttpResponse.BodyHandlers.ofString());
-            assertThat(response.body()).contains("{\"client\":\"0:0:0:0:0:0:0:0/16\",\"open\":1,\"limit\":100}");
+            assertThat(response.body())
+                    .contains(
+                            "{\"client\":\"0:0:0:0:0:0:0:0/16\",\"open\":1,\"pending\":0,\"streams\":0,\"limit\":100}");
         }
     }
 

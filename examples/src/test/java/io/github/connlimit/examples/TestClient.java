@@ -34,11 +34,17 @@ final class TestClient implements AutoCloseable {
 
     /** A connection on which one request was answered with 200, or nothing if the server ended it. */
     static Optional<TestClient> admitted(String from, int port, boolean tls) throws Exception {
+        return admitted(from, port, tls, "");
+    }
+
+    /** The same behind a PROXY protocol header. */
+    static Optional<TestClient> admitted(String from, int port, boolean tls, String header) throws Exception {
         Socket socket = new Socket();
         try {
             socket.bind(new InetSocketAddress(from, 0));
             socket.setSoTimeout(TIMEOUT_MILLIS);
             socket.connect(new InetSocketAddress("127.0.0.1", port), TIMEOUT_MILLIS);
+            socket.getOutputStream().write(header.getBytes(StandardCharsets.US_ASCII));
             TestClient client = new TestClient(tls ? secured(socket, port) : socket);
             if (client.get("/").equals("200 OK\n")) {
                 return Optional.of(client);
@@ -48,6 +54,15 @@ final class TestClient implements AutoCloseable {
             socket.close();
             return Optional.empty();
         }
+    }
+
+    /** A connection on which nothing was asked yet. */
+    static TestClient connected(String from, int port, boolean tls) throws Exception {
+        Socket socket = new Socket();
+        socket.bind(new InetSocketAddress(from, 0));
+        socket.setSoTimeout(TIMEOUT_MILLIS);
+        socket.connect(new InetSocketAddress("127.0.0.1", port), TIMEOUT_MILLIS);
+        return new TestClient(tls ? secured(socket, port) : socket);
     }
 
     private static Socket secured(Socket socket, int port) throws Exception {
@@ -67,8 +82,26 @@ final class TestClient implements AutoCloseable {
 
     /** Asks for a page; returns its status and its body. */
     String get(String target) throws IOException {
-        socket.getOutputStream()
-                .write(("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+        return request("GET", target, "");
+    }
+
+    String put(String target) throws IOException {
+        return request("PUT", target, "");
+    }
+
+    /** Asks for a WebSocket; returns the status. */
+    String upgrade() throws IOException {
+        String answer = request(
+                "GET",
+                "/ws",
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                        + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+        return answer.substring(0, 3);
+    }
+
+    /** Sends a request with more header lines, none or each with its end; returns the status and the body. */
+    String request(String method, String target, String headers) throws IOException {
+        send(method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n");
         String status = readLine().split(" ")[1];
         int length = 0;
         for (String line = readLine(); !line.isEmpty(); line = readLine()) {
