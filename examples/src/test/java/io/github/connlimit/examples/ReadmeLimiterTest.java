@@ -11,7 +11,12 @@ import io.github.connlimit.LimiterListener;
 import io.github.connlimit.RefusalReason;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import javax.management.Attribute;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
@@ -56,6 +61,36 @@ class ReadmeLimiterTest {
         } finally {
             server.unregisterMBean(name);
         }
+    }
+
+    @Test
+    void logsRefusals() throws Exception {
+        ConnectionLimiter limiter = new ConnectionLimiter(
+                ConnectionLimits.builder().maxPerClient(50).build());
+        InetAddress address = InetAddress.getByName("192.0.2.1");
+        List<String> messages = new ArrayList<>();
+        Logger logger = Logger.getLogger("io.github.connlimit.ConnectionLimiter");
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                messages.add(entry.getLevel() + " " + entry.getMessage());
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        logger.addHandler(handler);
+        try {
+            for (int i = 0; i < 52; i++) {
+                limiter.tryAcquire(address);
+            }
+        } finally {
+            logger.removeHandler(handler);
+        }
+        assertThat(messages).containsExactly("INFO " + Readme.snippet("log").trim());
     }
 
     @Test

@@ -7,11 +7,14 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.LimitedServerSocket;
+import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -42,6 +45,38 @@ class ReadmeTcpTest {
         threads.execute(() -> acceptAll(server, this::serve));
         try (server) {
             LimitAssertions.assertLimit(3, limiter, server.getLocalPort());
+        }
+    }
+
+    @Test
+    void closesWhatSaysNothing() throws Exception {
+        limiter.reconfigure(limits ->
+                limits.toBuilder().handshakeTimeout(Duration.ofMillis(300)).build());
+        int port = 0;
+        // tag::tcp-deadline[]
+        LimitedServerSocket server = new LimitedServerSocket(port, 50, null, limiter);
+        server.expectEstablished();
+        // end::tcp-deadline[]
+        threads.execute(() -> acceptAll(server, socket -> {
+            // tag::tcp-established[]
+            InputStream in = new BufferedInputStream(socket.getInputStream());
+            in.mark(1);
+            in.read(); // or tls.startHandshake(), and then the first byte
+            in.reset();
+            LimitedServerSocket.permit(socket).ifPresent(ConnectionPermit::established);
+            // end::tcp-established[]
+            assertThat(in.read()).isEqualTo('?');
+            socket.getOutputStream().write('!');
+        }));
+        try (server;
+                Socket silent = new Socket("127.0.0.1", server.getLocalPort());
+                Socket speaking = new Socket("127.0.0.1", server.getLocalPort())) {
+            silent.setSoTimeout(20_000);
+            speaking.setSoTimeout(20_000);
+            speaking.getOutputStream().write('?');
+            assertThat(speaking.getInputStream().read()).isEqualTo('!');
+            assertThat(silent.getInputStream().read()).isEqualTo(-1);
+            assertThat(limiter.snapshot().openConnections()).isEqualTo(1);
         }
     }
 

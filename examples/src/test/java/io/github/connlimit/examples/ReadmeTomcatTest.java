@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import io.github.connlimit.tomcat.ConnectionLimitValve;
 import java.io.OutputStream;
 import java.io.StringReader;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +19,7 @@ import org.apache.catalina.Host;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.Server;
 import org.apache.catalina.Service;
+import org.apache.catalina.Valve;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.startup.Catalina;
@@ -128,6 +131,27 @@ class ReadmeTomcatTest {
             }
         }
         LimitAssertions.assertLimit(50, limiter, http);
+    }
+
+    @Test
+    void countsTheRequestsOfAForwardedClient() throws Exception {
+        String valves = Readme.snippet("server.xml-remote-ip")
+                .replace("192\\.0\\.2\\.10", "127\\.0\\.0\\.2")
+                .replace("192.0.2.10", "127.0.0.2");
+        Service service = start(SERVICE.formatted("<Connector port=\"8080\""
+                        + " protocol=\"io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol\"/>")
+                .replace("<Host ", valves + "<Host "));
+        Valve[] found = service.getContainer().getPipeline().getValves();
+        ConnectionLimiter limiter = ((ConnectionLimitValve) found[1]).getLimiter();
+        limiter.reconfigure(limits -> limits.toBuilder().maxPerClient(1).build());
+        int port = service.findConnectors()[0].getLocalPort();
+        try (ConnectionPermit permit = limiter.acquire(InetAddress.getByName("192.0.2.1"));
+                TestClient client = TestClient.connected("127.0.0.2", port, false)) {
+            assertThat(permit).isNotNull();
+            assertThat(client.get("/")).isEqualTo("200 OK\n");
+            assertThat(client.request("GET", "/", "X-Forwarded-For: 192.0.2.1\r\n"))
+                    .startsWith("429 ");
+        }
     }
 
     /** Starts this Service as Tomcat does from its server.xml, but on free ports. */
