@@ -9,12 +9,15 @@ import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.LimiterListener;
 import io.github.connlimit.RefusalReason;
+import java.io.ByteArrayInputStream;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.logging.Handler;
+import java.util.logging.LogManager;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import javax.management.Attribute;
@@ -87,7 +90,14 @@ class ReadmeLimiterTest {
             for (int i = 0; i < 52; i++) {
                 limiter.tryAcquire(address);
             }
+            LogManager.getLogManager()
+                    .updateConfiguration(
+                            new ByteArrayInputStream(
+                                    Readme.snippet("log-off").getBytes(StandardCharsets.US_ASCII)),
+                            key -> (before, after) -> key.startsWith("io.github.connlimit") ? after : before);
+            limiter.reconfigure(ConnectionLimits.defaults());
         } finally {
+            logger.setLevel(null);
             logger.removeHandler(handler);
         }
         assertThat(messages).containsExactly("INFO " + Readme.snippet("log").trim());
