@@ -2,12 +2,17 @@ package io.github.connlimit.it;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalReason;
 import io.github.connlimit.it.TestConnection.Ending;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.net.Socket;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
@@ -239,18 +244,38 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
 
     @Test
     void clientsConnectByIpv6() throws Exception {
+        assumeIpv6();
         bed.start(2, setup -> setup.withHost("::1"));
 
         for (int i = 0; i < 2; i++) {
             bed.served(bed.connect("::1", "::1"));
         }
+
         bed.assertOpen("::1", 2);
         // Of the same /64.
         bed.assertOpen("::2", 2);
-        TestConnection refused = bed.connect("::1", "::1");
-        assertEnded(refused, Refusal.RESET);
-        TestBed.awaitUntil("refusals", () -> assertThat(bed.events().refused()).isEqualTo(1));
+        assertEnded(bed.connect("::1", "::1"), Refusal.RESET);
         assertThat(bed.events().mostOpen()).isEqualTo(Map.of(Cidr.parse("::/64"), 2));
+    }
+
+    @Test
+    void clientsConnectByIpv4AndIpv6() throws Exception {
+        assumeIpv6();
+        bed.start(1, setup -> setup.withHost(null));
+
+        bed.served(bed.connect("::1", "::1"));
+        bed.admitted(ALICE);
+
+        bed.assertRefused(ALICE);
+        assertEnded(bed.connect("::1", "::1"), Refusal.RESET);
+        bed.assertOpen(ALICE, 1);
+        bed.assertOpen("::1", 1);
+    }
+
+    private static void assumeIpv6() throws IOException {
+        assumeTrue(
+                NetworkInterface.getByInetAddress(InetAddress.getByName("::1")) != null,
+                "a loopback interface with IPv6");
     }
 
     // ---- refusing
@@ -567,7 +592,178 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
         bed.awaitClosed(1);
     }
 
+    // ---- deadlines
+
+    /** What a connection has to do first. A server that has only one word for both phases calls it by the first. */
+    final ConnectionPhase firstPhase() {
+        return bed.transport() == Transport.TLS || !(bed.server() instanceof ContainerServer)
+                ? ConnectionPhase.HANDSHAKE
+                : ConnectionPhase.FIRST_BYTE;
+    }
+
+    @Test
+    void silentConnectionIsClosedAtItsDeadline() throws Exception {
+        bed.start(Contract.hurried().build());
+        List<TestConnection> silent = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            silent.add(bed.connect(ALICE));
+        }
+        awaitEndOf(silent);
+        awaitTimedOut(5, firstPhase());
+        bed.awaitClosed(5);
+    }
+
+    @Test
+    void connectionsPastTheirDeadlineMakeRoom() throws Exception {
+        bed.start(Contract.hurried().maxPerClient(2).build());
+        for (int i = 0; i < 3; i++) {
+            awaitEndOf(List.of(bed.connect(ALICE), bed.connect(ALICE)));
+            bed.awaitClosed(2 * i + 2);
+        }
+        assertThat(bed.events().timedOut()).hasSize(6);
+        assertThat(bed.events().refused()).isZero();
+    }
+
+    @Test
+    void deadlineDoesNotTouchWhatHasProvedItself() throws Exception {
+        bed.start(Contract.hurried().build());
+        List<TestConnection> idle = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            idle.add(TestBed.inTime(() -> bed.admitted(ALICE)));
+        }
+        TestConnection waiting = heldInTime();
+
+        awaitDeadlineOfLaterConnection();
+
+        for (TestConnection connection : idle) {
+            bed.assertServed(connection);
+        }
+        bed.application().release();
+        assertThat(waiting.response().status()).isEqualTo(200);
+        bed.assertServed(waiting);
+    }
+
+    @Test
+    void deadlineIsReconfiguredWhileRunning() throws Exception {
+        bed.start(10);
+        TestConnection patient = bed.connect(ALICE);
+        bed.awaitAdmitted(1);
+
+        bed.limiter()
+                .reconfigure(now ->
+                        now.toBuilder().handshakeTimeout(HANDSHAKE_TIMEOUT).build());
+        awaitDeadlineOfLaterConnection();
+        bed.awaitOpen(ALICE, 1);
+
+        bed.limiter()
+                .reconfigure(
+                        now -> now.toBuilder().handshakeTimeout(Duration.ZERO).build());
+        TestConnection without = bed.connect(ALICE);
+        bed.awaitOpen(ALICE, 2);
+        bed.served(patient);
+        bed.served(without);
+    }
+
+    // ---- connections that have proved nothing yet
+
+    @Test
+    void pendingConnectionsHaveALimitOfTheirOwn() throws Exception {
+        bed.start(TestBed.patient().maxPerClient(10).maxPendingPerClient(3).build());
+        List<TestConnection> silent = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            silent.add(bed.connect(ALICE));
+        }
+        bed.awaitOpen(ALICE, 3);
+        assertPendingRefused(1);
+        bed.admitted(BOB, 2);
+
+        for (int i = 0; i < 3; i++) {
+            bed.served(silent.remove(0));
+            bed.awaitPending(ALICE, 2);
+            silent.add(bed.connect(ALICE));
+            bed.awaitPending(ALICE, 3);
+            assertPendingRefused(i + 2);
+        }
+        bed.assertOpen(ALICE, 6);
+        assertThat(bed.events().refused()).isZero();
+
+        for (TestConnection connection : silent) {
+            connection.close();
+        }
+        bed.awaitOpen(ALICE, 3);
+        bed.admitted(ALICE, 7);
+        bed.assertRefused(ALICE);
+    }
+
+    private void assertPendingRefused(long count) throws IOException {
+        assertEnded(bed.connect(ALICE), Refusal.RESET);
+        TestBed.awaitUntil(
+                "refusals of pending connections",
+                () -> assertThat(bed.events().refused(RefusalReason.PENDING)).isEqualTo(count));
+    }
+
+    // ---- dry run
+
+    @Test
+    void dryRunRefusesNothingAndClosesNothing() throws Exception {
+        bed.start(Contract.hurried().maxPerClient(3).dryRun(true).build());
+        TestConnection silent = bed.connect(ALICE);
+        TestBed.awaitUntil(
+                "a time-out that is only reported",
+                () -> assertThat(bed.events().timedOut(true)).isEqualTo(1));
+        List<TestConnection> admitted = bed.admitted(ALICE, 5);
+        bed.assertOpen(ALICE, 6);
+        TestBed.awaitUntil(
+                "refusals that are only reported",
+                () -> assertThat(bed.events().refusedInDryRun(RefusalReason.CONNECTIONS))
+                        .isEqualTo(3));
+        bed.served(silent);
+
+        bed.limiter().reconfigure(now -> now.toBuilder().dryRun(false).build());
+
+        bed.assertRefused(ALICE);
+        for (TestConnection connection : admitted) {
+            bed.assertServed(connection);
+        }
+    }
+
+    @Test
+    void dryRunRefusesNoPendingConnections() throws Exception {
+        bed.start(TestBed.patient().maxPendingPerClient(1).dryRun(true).build());
+        List<TestConnection> silent = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            silent.add(bed.connect(ALICE));
+        }
+        bed.awaitPending(ALICE, 3);
+        TestBed.awaitUntil(
+                "refusals that are only reported",
+                () -> assertThat(bed.events().refusedInDryRun(RefusalReason.PENDING))
+                        .isEqualTo(2));
+        for (TestConnection connection : silent) {
+            bed.served(connection);
+        }
+        bed.awaitPending(ALICE, 0);
+    }
+
     // ---- stop and start
+
+    @Test
+    void serverStopsWhileDeadlinesRun() throws Exception {
+        bed.start(Contract.hurried().build());
+        List<TestConnection> silent = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            silent.add(bed.connect(ALICE));
+        }
+        bed.awaitAdmitted(5);
+
+        bed.server().stop();
+
+        bed.awaitZero();
+        awaitEndOf(silent);
+        bed.server().start();
+        bed.awaitServing();
+        awaitDeadlineOfLaterConnection();
+    }
 
     @Test
     void serverStopsWithIdleConnections() throws Exception {
@@ -616,6 +812,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
             bed.server().stop();
             bed.awaitZero();
             bed.server().start();
+            bed.awaitServing();
         }
         bed.admitted(ALICE, 2);
         bed.assertRefused(ALICE);

@@ -1,14 +1,29 @@
 package io.github.connlimit.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.RefusalReason;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.Test;
 
 /** What every limited HTTP server fulfils, in clear text or over TLS. */
 interface ContainerContract extends Contract {
+
+    /** What a refused client is told. */
+    String REFUSED = "client connection limit reached\n";
+
+    /** A request. */
+    String GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    /** A request with a body that a server does not read at once. */
+    String POST = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + "x".repeat(300_000);
 
     @Override
     TestBed<? extends ContainerServer> bed();
@@ -16,7 +31,7 @@ interface ContainerContract extends Contract {
     // ---- HTTP/2
 
     /** Begins HTTP/2: after ALPN over TLS, by prior knowledge in clear text. */
-    private Http2Connection http2(TestConnection connection) throws IOException {
+    default Http2Connection http2(TestConnection connection) throws IOException {
         if (bed().transport() == Transport.TLS) {
             bed().secure(connection, "h2");
             assertThat(connection.applicationProtocol()).isEqualTo("h2");
@@ -180,6 +195,169 @@ interface ContainerContract extends Contract {
         bed().awaitClosed(10);
     }
 
+    // ---- deadlines
+
+    @Test
+    default void deadlineDoesNotTouchUpgradedConnectionsAndAsynchronousRequests() throws Exception {
+        bed().start(Contract.hurried().build());
+        WebSocketConnection webSocket = TestBed.inTime(() -> new WebSocketConnection(bed().open(ALICE)));
+        Http2Connection http2 = TestBed.inTime(() -> {
+            Http2Connection connection = http2(bed().connect(ALICE));
+            assertThat(connection.get("/")).isEqualTo(Application.ANSWER);
+            return connection;
+        });
+        TestConnection asynchronous = TestBed.inTime(() -> {
+            long timedOut = bed().events().timedOut().size();
+            TestConnection connection = bed().open(ALICE).request("/async");
+            TestBed.awaitUntil(
+                    "a pending request, or its end",
+                    () -> assertThat(bed().application().pending() == 1
+                                    || bed().events().timedOut().size() > timedOut)
+                            .isTrue());
+            if (bed().application().pending() == 0) {
+                throw new IOException("not in time");
+            }
+            return connection;
+        });
+
+        awaitDeadlineOfLaterConnection();
+
+        assertThat(webSocket.echo("still here")).isEqualTo("still here");
+        assertThat(http2.get("/")).isEqualTo(Application.ANSWER);
+        bed().application().completeLater();
+        assertThat(asynchronous.response().body()).isEqualTo(Application.ANSWER);
+        bed().assertServed(asynchronous);
+    }
+
+    // ---- answering refused connections
+
+    /** A limit of one, and those over it are told why. */
+    default void startResponding() throws Exception {
+        bed().start(TestBed.patient().maxPerClient(1).refuse(Refusal.RESPOND).build());
+    }
+
+    /**
+     * Asserts that a refused connection is answered; again, if the client was kept waiting by this machine for longer
+     * than the server waits, as that proves nothing.
+     */
+    static void unlessTooSlow(ThrowingRunnable answer) throws Exception {
+        for (int i = 0; i < 20; i++) {
+            long begin = System.nanoTime();
+            try {
+                answer.run();
+                return;
+            } catch (IOException | AssertionError lost) {
+                long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);
+                if (millis < RefusalBudget.MAX_LINGER_MILLIS) {
+                    throw lost;
+                }
+            } catch (Exception error) {
+                throw error;
+            } catch (Throwable error) {
+                throw new AssertionError(error);
+            }
+        }
+        throw new AssertionError("this machine is too slow");
+    }
+
+    static void assertTooManyRequests(TestConnection refused) throws IOException {
+        TestConnection.Response response = refused.response();
+        assertThat(response.status()).isEqualTo(429);
+        assertThat(response.headers()).containsEntry("retry-after", "1").containsEntry("connection", "close");
+        assertThat(response.body()).isEqualTo(REFUSED);
+    }
+
+    // ---- streams
+
+    private void startWithReserve(boolean dryRun) throws Exception {
+        bed().start(TestBed.patient()
+                .maxPerClient(8)
+                .reservedConnections(2)
+                .dryRun(dryRun)
+                .build());
+    }
+
+    private void awaitStreams(int count) {
+        bed().awaitUsage(ALICE, usage -> assertThat(usage.streams()).isEqualTo(count));
+    }
+
+    @Test
+    default void webSocketsLeaveRoomForOrdinaryRequests() throws Exception {
+        startWithReserve(false);
+        List<TestConnection> connections = new ArrayList<>();
+        List<WebSocketConnection> webSockets = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            TestConnection connection = bed().open(ALICE);
+            connections.add(connection);
+            webSockets.add(new WebSocketConnection(connection));
+        }
+        awaitStreams(6);
+
+        TestConnection refused = bed().open(ALICE);
+        assertThatThrownBy(() -> new WebSocketConnection(refused))
+                .isInstanceOf(WebSocketConnection.RefusedException.class);
+        refused.close();
+        bed().awaitOpen(ALICE, 6);
+        assertThat(bed().events().refused(RefusalReason.STREAMS)).isEqualTo(1);
+        bed().admitted(ALICE, 2);
+        bed().assertRefused(ALICE);
+        assertThat(new WebSocketConnection(bed().open(BOB)).echo("?")).isEqualTo("?");
+        for (WebSocketConnection webSocket : webSockets) {
+            assertThat(webSocket.echo("still here")).isEqualTo("still here");
+        }
+
+        webSockets.get(0).close();
+        connections.get(0).close();
+        connections.get(1).reset();
+        bed().awaitOpen(ALICE, 6);
+        awaitStreams(4);
+        for (int i = 0; i < 2; i++) {
+            assertThat(new WebSocketConnection(bed().open(ALICE)).echo("?")).isEqualTo("?");
+        }
+        awaitStreams(6);
+    }
+
+    @Test
+    default void eventStreamsLeaveRoomForOrdinaryRequests() throws Exception {
+        startWithReserve(false);
+        List<TestConnection> streams = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            streams.add(bed().open(ALICE).request("/hold", "Accept: text/event-stream"));
+        }
+        TestBed.awaitUntil(
+                "held requests", () -> assertThat(bed().application().held()).isEqualTo(6));
+        awaitStreams(6);
+
+        TestConnection refused = bed().open(ALICE).request("/", "Accept: text/event-stream");
+        assertThat(refused.response().status()).isEqualTo(429);
+        refused.close();
+        bed().awaitOpen(ALICE, 6);
+        assertThat(bed().events().refused(RefusalReason.STREAMS)).isEqualTo(1);
+        bed().admitted(ALICE);
+
+        bed().application().release();
+        for (TestConnection stream : streams) {
+            assertThat(stream.response().status()).isEqualTo(200);
+        }
+        awaitStreams(0);
+        for (TestConnection stream : streams) {
+            assertThat(stream.request("/", "Accept: text/event-stream")
+                            .response()
+                            .status())
+                    .isEqualTo(200);
+        }
+    }
+
+    @Test
+    default void dryRunRefusesNoStreams() throws Exception {
+        startWithReserve(true);
+        for (int i = 0; i < 7; i++) {
+            assertThat(new WebSocketConnection(bed().open(ALICE)).echo("?")).isEqualTo("?");
+        }
+        assertThat(bed().events().refusedInDryRun(RefusalReason.STREAMS)).isEqualTo(1);
+        awaitStreams(7);
+    }
+
     // ---- what goes wrong in the server
 
     @Test
@@ -245,6 +423,7 @@ interface ContainerContract extends Contract {
             bed().server().stopConnector();
             bed().awaitZero();
             bed().server().startConnector();
+            bed().awaitServing();
         }
         bed().admitted(ALICE, 2);
         bed().assertRefused(ALICE);
@@ -267,6 +446,7 @@ interface ContainerContract extends Contract {
         ConnectionLimitContract.awaitEndOf(connections);
         bed().application().release();
         bed().server().startConnector();
+        bed().awaitServing();
         bed().admitted(ALICE, 10);
         bed().assertRefused(ALICE);
     }

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
 
@@ -26,11 +27,21 @@ final class Http2Connection {
     /** The field {@code :status: 200}, by its index in the static table of HPACK (RFC 7541). */
     private static final int STATUS_200 = 0x88;
 
+    /** What may come before the value of a field with the name {@code :status}, by its index there. */
+    private static final Set<Integer> STATUS = Set.of(0x08, 0x18, 0x48);
+
+    /** The value 429, in ASCII or in Huffman code; its length first. */
+    private static final Set<String> TOO_MANY = Set.of("03343239", "83684fff");
+
     private final TestConnection connection;
     private final boolean tls;
     private final Map<Integer, StringBuilder> bodies = new HashMap<>();
+    private final Set<Integer> refused = new HashSet<>();
     private final Set<Integer> ended = new HashSet<>();
     private int nextStream = 1;
+
+    /** As the server has said when it went away; before that, less than 0. */
+    private int lastStream = -1;
 
     /** Begins HTTP/2 without having asked whether the server knows it, or after ALPN has told. */
     Http2Connection(TestConnection connection, Transport transport) throws IOException {
@@ -74,10 +85,39 @@ final class Http2Connection {
 
     /** Reads up to the end of a response, which has to be a success, and gives its body. */
     String response(int stream) throws IOException {
+        String body = body(stream);
+        if (refused.contains(stream)) {
+            throw new IOException("status 429 on stream " + stream);
+        }
+        return body;
+    }
+
+    /** Reads up to the end of a response, which has to have status 429, and gives its body. */
+    String refusal(int stream) throws IOException {
+        String body = body(stream);
+        if (!refused.contains(stream)) {
+            throw new IOException("not status 429 on stream " + stream);
+        }
+        return body;
+    }
+
+    private String body(int stream) throws IOException {
         while (!ended.contains(stream)) {
             readFrame();
         }
         return bodies.get(stream).toString();
+    }
+
+    /**
+     * Reads until the server says that it takes no more requests, which has to be without an error.
+     *
+     * @return the last stream that it has dealt with
+     */
+    int awaitGoAway() throws IOException {
+        while (lastStream < 0) {
+            readFrame();
+        }
+        return lastStream;
     }
 
     /** Sends a request and reads the response. */
@@ -113,7 +153,12 @@ final class Http2Connection {
             case HEADERS -> readHeaders(stream, flags, payload);
             case DATA -> bodies.get(stream).append(new String(payload, StandardCharsets.US_ASCII));
             case RST_STREAM -> throw new IOException("stream " + stream + " was reset: " + code(payload, 0));
-            case GOAWAY -> throw new IOException("the server goes away: " + code(payload, 4));
+            case GOAWAY -> {
+                if (code(payload, 4) != 0) {
+                    throw new IOException("the server goes away: " + code(payload, 4));
+                }
+                lastStream = code(payload, 0);
+            }
             default -> {
                 // WINDOW_UPDATE, or what may be ignored.
             }
@@ -129,8 +174,14 @@ final class Http2Connection {
         while ((payload[first] & 0xe0) == 0x20) {
             first += (payload[first] & 0x1f) == 0x1f ? 3 : 1;
         }
-        if ((flags & END_HEADERS) == 0 || Byte.toUnsignedInt(payload[first]) != STATUS_200) {
-            throw new IOException("not status 200 on stream " + stream);
+        int status = Byte.toUnsignedInt(payload[first]);
+        if (STATUS.contains(status) && TOO_MANY.contains(HexFormat.of().formatHex(payload, first + 1, first + 5))) {
+            refused.add(stream);
+        } else if (status != STATUS_200) {
+            throw new IOException("neither status 200 nor 429 on stream " + stream);
+        }
+        if ((flags & END_HEADERS) == 0) {
+            throw new IOException("more than one frame of headers on stream " + stream);
         }
         bodies.put(stream, new StringBuilder());
     }

@@ -2,6 +2,7 @@ package io.github.connlimit.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.connlimit.jetty.ConnectionLimitHandler;
 import io.github.connlimit.jetty.ConnectionLimitListener;
 import java.io.IOException;
 import java.nio.channels.SelectionKey;
@@ -32,8 +33,16 @@ import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
 /** Jetty with HTTP/1.1, HTTP/2 and WebSocket, in clear text or over TLS. */
 final class JettyServer implements ContainerServer {
 
-    private static final int THREADS = 250;
+    /**
+     * Hardly more than a hundred requests in flight need: when Jetty stops and finds no thread, it does not report the
+     * end of connections.
+     */
+    private static final int THREADS = 110;
+
     private static final int BACKLOG = 512;
+
+    /** More than one, so that connections are admitted concurrently. */
+    private static final int ACCEPTORS = 2;
 
     private final QueuedThreadPool threads = new QueuedThreadPool(THREADS);
     private final Server server;
@@ -57,7 +66,9 @@ final class JettyServer implements ContainerServer {
                 container -> container.addMapping("/ws", (request, response, callback) -> new EchoEndpoint()));
         webSockets.setHandler(new ApplicationHandler(setup.application()));
         context.setHandler(webSockets);
-        server.setHandler(context);
+        ConnectionLimitHandler limited = new ConnectionLimitHandler();
+        limited.setHandler(context);
+        server.setHandler(limited);
     }
 
     private static ConnectionFactory[] clearText() {
@@ -131,7 +142,7 @@ final class JettyServer implements ContainerServer {
         private volatile boolean fail;
 
         TestConnector(Server server, ConnectionFactory... factories) {
-            super(server, 1, 2, factories);
+            super(server, ACCEPTORS, 2, factories);
         }
 
         @Override

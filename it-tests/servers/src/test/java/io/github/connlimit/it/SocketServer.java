@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.LimitedServerSocket;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -23,6 +24,9 @@ final class SocketServer implements TestServer {
 
     private static final int BACKLOG = 512;
 
+    /** More than one, so that connections are admitted concurrently. */
+    private static final int ACCEPTORS = 2;
+
     private final ServerSetup setup;
     private final SSLContext tls;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
@@ -36,10 +40,13 @@ final class SocketServer implements TestServer {
 
     @Override
     public void start() throws IOException {
-        ServerSocket listening = new LimitedServerSocket(setup.limiter(), setup.refusalHandler());
+        LimitedServerSocket listening = new LimitedServerSocket(setup.limiter(), setup.refusalHandler());
+        listening.expectEstablished();
         listening.bind(address(), BACKLOG);
         ExecutorService workers = Executors.newCachedThreadPool();
-        workers.execute(() -> acceptAll(listening, workers));
+        for (int i = 0; i < ACCEPTORS; i++) {
+            workers.execute(() -> acceptAll(listening, workers));
+        }
         serverSocket = listening;
         threads = workers;
     }
@@ -88,13 +95,15 @@ final class SocketServer implements TestServer {
         try (socket) {
             socket.setSoTimeout(setup.idleTimeoutMillis());
             if (!setup.tls()) {
-                serveRequests(socket);
+                serveRequests(socket, () -> established(socket));
                 return;
             }
             try (SSLSocket secure = (SSLSocket) tls.getSocketFactory()
                     .createSocket(socket, socket.getInetAddress().getHostAddress(), socket.getPort(), true)) {
                 secure.setUseClientMode(false);
-                serveRequests(secure);
+                secure.startHandshake();
+                established(socket);
+                serveRequests(secure, () -> {});
             }
         } catch (IOException | InterruptedException | IllegalStateException ended) {
             // By the client, a time-out, stop(), or an exception of the application: the socket is closed.
@@ -103,12 +112,22 @@ final class SocketServer implements TestServer {
         }
     }
 
-    private void serveRequests(Socket socket) throws IOException, InterruptedException {
+    private static void established(Socket accepted) {
+        LimitedServerSocket.permit(accepted).ifPresent(ConnectionPermit::established);
+    }
+
+    private void serveRequests(Socket socket, Runnable onFirstByte) throws IOException, InterruptedException {
         String peer = socket.getInetAddress().getHostAddress();
         BufferedReader in =
                 new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.ISO_8859_1));
         OutputStream out = socket.getOutputStream();
         boolean persistent = true;
+        in.mark(1);
+        if (in.read() < 0) {
+            return;
+        }
+        in.reset();
+        onFirstByte.run();
         while (persistent) {
             String requestLine = in.readLine();
             if (requestLine == null) {

@@ -3,9 +3,12 @@ package io.github.connlimit.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.Cidr;
+import io.github.connlimit.ClientUsage;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
+import io.github.connlimit.RefusalReason;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.SocketTimeoutException;
@@ -16,7 +19,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import javax.net.ssl.SSLContext;
 import org.awaitility.core.ThrowingRunnable;
@@ -33,6 +38,9 @@ final class TestBed<S extends TestServer> {
 
     /** Where the server listens, unless a test says otherwise. */
     static final String SERVER = "127.0.0.1";
+
+    /** How often to try what may miss a short deadline. */
+    private static final int ATTEMPTS = 20;
 
     private final TestServer.Factory<S> factory;
     private final Transport transport;
@@ -77,8 +85,13 @@ final class TestBed<S extends TestServer> {
         return server;
     }
 
+    /** Limits with deadlines that a test is not to reach, on however slow a machine. */
+    static ConnectionLimits.Builder patient() {
+        return ConnectionLimits.builder().handshakeTimeout(Duration.ofSeconds(60));
+    }
+
     static ConnectionLimits limits(int maxPerClient) {
-        return ConnectionLimits.builder().maxPerClient(maxPerClient).build();
+        return patient().maxPerClient(maxPerClient).build();
     }
 
     S server() {
@@ -171,6 +184,37 @@ final class TestBed<S extends TestServer> {
         }
     }
 
+    /**
+     * Makes a connection that has proved itself in time: on a slow machine an honest client may miss a short deadline,
+     * and then tries again.
+     *
+     * @param connecting fails if the server has closed the connection
+     */
+    static <T> T inTime(Callable<T> connecting) throws Exception {
+        for (int i = 0; i < ATTEMPTS; i++) {
+            try {
+                return connecting.call();
+            } catch (SocketTimeoutException patienceLost) {
+                throw patienceLost;
+            } catch (IOException late) {
+                // Once more.
+            }
+        }
+        return connecting.call();
+    }
+
+    /**
+     * Waits until the server that was started again serves. Tomcat's own NIO2 endpoint may drop the first connection,
+     * as an accept of its former life is still under way.
+     */
+    void awaitServing() {
+        awaitUntil("the server serves again", () -> {
+            Optional<TestConnection> served = tryServed("127.0.0.99");
+            assertThat(served).isPresent();
+            served.get().close();
+        });
+    }
+
     /** Opens a connection that has to be refused. */
     void assertRefused(String from) throws IOException {
         long before = events.refused();
@@ -187,6 +231,21 @@ final class TestBed<S extends TestServer> {
         assertThat(limiter.openConnections(InetAddress.getByName(client)))
                 .as("connections of " + client)
                 .isEqualTo(count);
+    }
+
+    /** Waits until the client has so many connections that have proved nothing yet. */
+    void awaitPending(String client, int count) {
+        awaitUsage(client, usage -> assertThat(usage.pendingConnections()).isEqualTo(count));
+    }
+
+    /** Waits until this is true of what the client has open; it has something. */
+    void awaitUsage(String client, Consumer<ClientUsage> requirement) {
+        awaitUntil(
+                "what " + client + " has open",
+                () -> assertThat(limiter.snapshot().topClients())
+                        .filteredOn(usage -> usage.client().equals(Cidr.parse(client)))
+                        .singleElement()
+                        .satisfies(requirement));
     }
 
     /** Waits until so many connections have been admitted since the start. */
@@ -212,6 +271,11 @@ final class TestBed<S extends TestServer> {
         assertThat(snapshot.topClients()).isEmpty();
         assertThat(events.admitted()).isEqualTo(snapshot.admitted());
         assertThat(events.refused()).isEqualTo(snapshot.refused());
+        assertThat(events.refused(RefusalReason.PENDING)).isEqualTo(snapshot.refusedPending());
+        assertThat(events.refused(RefusalReason.STREAMS)).isEqualTo(snapshot.refusedStreams());
+        assertThat(events.refusedInDryRun()).isEqualTo(snapshot.dryRunRefused());
+        assertThat(events.timedOut(false)).isEqualTo(snapshot.timedOut());
+        assertThat(events.timedOut(true)).isEqualTo(snapshot.dryRunTimedOut());
         assertThat(events.closedByClient()).isEqualTo(events.admittedByClient());
     }
 
@@ -244,6 +308,7 @@ final class TestBed<S extends TestServer> {
                 server.stop();
             }
             awaitZero();
+            assertThat(events.closedLate()).as("ends that were missed").isZero();
             assertThat(log.warnings()).isEmpty();
         }
     }

@@ -1,14 +1,11 @@
 package io.github.connlimit.it;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
-import io.github.connlimit.ConnectionLimits;
-import io.github.connlimit.Refusal;
-import io.github.connlimit.it.TestConnection.Ending;
+import io.github.connlimit.ConnectionPhase;
 import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** What every limited server fulfils that speaks TLS. */
@@ -69,17 +66,34 @@ interface TlsContract extends Contract {
         }
     }
 
-    @Test
-    default void respondIsAsReset() throws Exception {
-        bed().start(ConnectionLimits.builder()
-                .maxPerClient(1)
-                .refuse(Refusal.RESPOND)
-                .build());
-        bed().admitted(ALICE);
+    // ---- deadlines
 
-        for (int i = 0; i < 10; i++) {
-            Ending ending = bed().connect(ALICE).awaitEnd();
-            assertThat(ending).isEqualTo(bed().server().canReset() ? Ending.RESET : Ending.END_OF_STREAM);
+    @Test
+    default void halfHandshakeIsClosedAtItsDeadline() throws Exception {
+        bed().start(Contract.hurried().build());
+        for (int i = 0; i < 3; i++) {
+            TestConnection connection = bed().connect(ALICE).write(HALF_A_CLIENT_HELLO);
+            connection.awaitEnd();
+            awaitTimedOut(i + 1, ConnectionPhase.HANDSHAKE);
+            bed().awaitClosed(i + 1);
         }
+    }
+
+    /** No idle time-out ends it, for something comes all the time. */
+    @Test
+    default void tricklingHandshakeIsClosedAtItsDeadline() throws Exception {
+        bed().start(Contract.hurried().build());
+        TestConnection connection = bed().connect(ALICE);
+        try {
+            for (byte next : HALF_A_CLIENT_HELLO) {
+                connection.write(new byte[] {next});
+                TimeUnit.MILLISECONDS.sleep(50);
+            }
+        } catch (SocketException closed) {
+            // As it should be.
+        }
+        awaitTimedOut(1, ConnectionPhase.HANDSHAKE);
+        connection.awaitEnd();
+        bed().awaitClosed(1);
     }
 }

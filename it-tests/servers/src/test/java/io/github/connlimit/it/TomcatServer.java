@@ -2,6 +2,7 @@ package io.github.connlimit.it;
 
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
+import io.github.connlimit.tomcat.ConnectionLimitValve;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServlet;
@@ -12,7 +13,6 @@ import jakarta.websocket.OnMessage;
 import jakarta.websocket.server.ServerContainer;
 import jakarta.websocket.server.ServerEndpoint;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Wrapper;
@@ -39,8 +39,7 @@ final class TomcatServer implements ContainerServer {
         this.connector = connector;
         this.canReset = canReset;
         this.application = setup.application();
-        Path directory = Files.createTempDirectory("connlimit-tomcat");
-        tomcat.setBaseDir(directory.toString());
+        tomcat.setBaseDir(Path.of("target", "tomcat").toAbsolutePath().toString());
         tomcat.setPort(0);
         connector.setPort(0);
         if (setup.host() != null) {
@@ -48,6 +47,8 @@ final class TomcatServer implements ContainerServer {
         }
         connector.setProperty("maxThreads", "250");
         connector.setProperty("acceptCount", "512");
+        // Few, so that it would be noticed if refused connections went on counting for Tomcat.
+        connector.setProperty("maxConnections", "400");
         connector.setProperty("connectionTimeout", Integer.toString(setup.idleTimeoutMillis()));
         connector.addUpgradeProtocol(http2(setup));
         if (setup.tls()) {
@@ -57,6 +58,9 @@ final class TomcatServer implements ContainerServer {
             connector.addSslHostConfig(tls());
         }
         tomcat.setConnector(connector);
+        ConnectionLimitValve valve = new ConnectionLimitValve();
+        valve.setLimiter(setup.limiter());
+        tomcat.getEngine().getPipeline().addValve(valve);
     }
 
     static TomcatServer nio(ServerSetup setup) throws IOException {

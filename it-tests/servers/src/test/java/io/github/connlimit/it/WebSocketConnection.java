@@ -16,6 +16,16 @@ final class WebSocketConnection {
 
     private final TestConnection connection;
 
+    /** The upgrade was refused with status 429. */
+    static final class RefusedException extends IOException {
+
+        private static final long serialVersionUID = 1;
+
+        private RefusedException() {
+            super("no upgrade, but status 429");
+        }
+    }
+
     /** Upgrades a connection. */
     WebSocketConnection(TestConnection connection) throws IOException {
         this.connection = connection;
@@ -26,6 +36,9 @@ final class WebSocketConnection {
                 "Sec-WebSocket-Version: 13",
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==");
         TestConnection.Response response = connection.response();
+        if (response.status() == 429) {
+            throw new RefusedException();
+        }
         if (response.status() != 101) {
             throw new IOException("no upgrade, but status " + response.status());
         }
