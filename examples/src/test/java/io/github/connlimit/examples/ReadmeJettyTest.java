@@ -118,10 +118,8 @@ class ReadmeJettyTest {
     /** With 127.0.0.2 as proxy, and one connection for each client. */
     private static int startBehindProxy(Server server, ServerConnector connector) throws Exception {
         server.addConnector(connector);
-        server.addBean(new ConnectionLimitInstaller(new ConnectionLimiter(ConnectionLimits.builder()
-                .maxPerClient(1)
-                .exempt("127.0.0.2")
-                .build())));
+        server.addBean(new ConnectionLimitInstaller(new ConnectionLimiter(
+                ConnectionLimits.builder().maxPerClient(1).exempt("127.0.0.2").build())));
         server.setHandler(new Ok());
         server.start();
         return connector.getLocalPort();

@@ -92,8 +92,7 @@ class ReadmeLimiterTest {
             }
             LogManager.getLogManager()
                     .updateConfiguration(
-                            new ByteArrayInputStream(
-                                    Readme.snippet("log-off").getBytes(StandardCharsets.US_ASCII)),
+                            new ByteArrayInputStream(Readme.snippet("log-off").getBytes(StandardCharsets.US_ASCII)),
                             key -> (before, after) -> key.startsWith("io.github.connlimit") ? after : before);
             limiter.reconfigure(ConnectionLimits.defaults());
         } finally {
