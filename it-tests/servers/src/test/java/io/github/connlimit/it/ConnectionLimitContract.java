@@ -643,6 +643,18 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
         bed.assertServed(waiting);
     }
 
+    /** How long the rest of a request may take is a matter of the server's idle time-out. */
+    @Test
+    void deadlineDoesNotTouchRequestThatHasBegun() throws Exception {
+        bed.start(Contract.hurried().build());
+        TestConnection.Response response = TestBed.inTime(() -> {
+            TestConnection connection = bed.open(ALICE).write("GET / HTTP/1.1\r\n");
+            awaitDeadlineOfLaterConnection();
+            return connection.write("Host: localhost\r\n\r\n").response();
+        });
+        assertThat(response.status()).isEqualTo(200);
+    }
+
     @Test
     void deadlineIsReconfiguredWhileRunning() throws Exception {
         bed.start(10);
