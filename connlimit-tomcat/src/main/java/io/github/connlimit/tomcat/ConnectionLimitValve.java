@@ -202,7 +202,7 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
             refuse(request, response);
             return;
         }
-        Object token = counted.counted(request);
+        LimitedRequests.Counted token = counted.counted(request);
         try {
             getNext().invoke(request, response);
         } finally {

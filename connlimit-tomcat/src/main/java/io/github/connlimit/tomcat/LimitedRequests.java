@@ -70,13 +70,13 @@ final class LimitedRequests {
     }
 
     /** What stands for a request that is counted, or {@code null} if it is not. */
-    Object counted(Request request) {
-        return request.getNote(NOTE);
+    Counted counted(Request request) {
+        return (Counted) request.getNote(NOTE);
     }
 
     /** To be called when a request has ended. */
     void release(Request request) {
-        Counted counted = (Counted) request.getNote(NOTE);
+        Counted counted = counted(request);
         if (counted != null) {
             counted.end();
         }
@@ -86,11 +86,10 @@ final class LimitedRequests {
      * To be called when a request has left the Valve. If it goes on asynchronously, the access log tells its end, except
      * in a container that had looked for access logs before the Valve was added: hence the listener.
      *
-     * @param token what {@link #counted} told before, since the request may be in use for another one by now
+     * @param counted what {@link #counted} told before, since the request may be in use for another one by now
      */
-    void returned(Request request, Response response, Object token) {
-        Counted counted = (Counted) token;
-        if (counted == null) {
+    void returned(Request request, Response response, Counted counted) {
+        if (counted == null || counted.ended) {
             return;
         }
         try {
@@ -108,13 +107,17 @@ final class LimitedRequests {
     }
 
     /** One request, for as long as it counts. */
-    private final class Counted implements AsyncListener {
+    final class Counted implements AsyncListener {
 
         /** {@code null} if it is no stream, or one that no connection is counted for. */
         private ConnectionPermit.Stream stream;
 
         /** Whether it ends with its connection, which is no HTTP any more. */
         private volatile boolean upgraded;
+
+        private volatile boolean ended;
+
+        private Counted() {}
 
         /** @return whether the client may have one more stream */
         boolean tryBeginStream(Request request) {
@@ -150,6 +153,7 @@ final class LimitedRequests {
         }
 
         private void endNow() {
+            ended = true;
             gate.release(this);
             ConnectionPermit.Stream begun = stream;
             if (begun != null) {

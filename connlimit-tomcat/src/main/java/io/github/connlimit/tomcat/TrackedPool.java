@@ -37,7 +37,12 @@ final class TrackedPool {
         }
         S channel = pool.pop();
         if (channel == null) {
-            channel = maker.get();
+            try {
+                channel = maker.get();
+            } catch (RuntimeException wrongProperties) {
+                // Tomcat is about to fail in the same way, and to say so.
+                return;
+            }
         }
         if (!pool.push(channel)) {
             free.accept(channel);
