@@ -102,7 +102,14 @@ class JettyHomeIT {
                             "connlimit.rules",
                             "connlimit.ipv4Prefix",
                             "connlimit.ipv6Prefix",
+                            "connlimit.maxPendingPerClient",
+                            "connlimit.reservedConnections",
+                            "connlimit.handshakeTimeout",
                             "connlimit.refuse",
+                            "connlimit.respondRate",
+                            "connlimit.respondBurst",
+                            "connlimit.respondMaxOpen",
+                            "connlimit.dryRun",
                             "connlimit.onError",
                             "connlimit.jmx");
             jetty.set("connlimit", "connlimit.maxPerClient", "1");
