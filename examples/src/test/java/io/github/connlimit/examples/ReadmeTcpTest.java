@@ -77,8 +77,9 @@ class ReadmeTcpTest {
             speaking.getOutputStream().write('?');
             assertThat(speaking.getInputStream().read()).isEqualTo('!');
             assertThat(silent.getInputStream().read()).isEqualTo(-1);
-            // The permit comes back after the socket is closed.
+            // The permit comes back after the socket is closed, under the thread that was reading from it.
             Awaitility.await()
+                    .dontCatchUncaughtExceptions()
                     .atMost(Duration.ofSeconds(20))
                     .until(() -> limiter.snapshot().openConnections() == 1);
         }
