@@ -1,12 +1,13 @@
 package io.github.connlimit;
 
+import java.security.SecureRandom;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 /**
- * A client with its counts: the key and the value of its entry in the limiter's table, one object to save memory. Equal
- * by address and prefix length, whatever the counts.
+ * A client with its counts: an entry of the {@link ClientTable}, one object to save memory. Two that are equal have the
+ * same address and prefix length, whatever their counts.
  */
-final class Client implements Comparable<Client> {
+final class Client implements Stripe.Node<Client> {
 
     private static final AtomicIntegerFieldUpdater<Client> OPEN =
             AtomicIntegerFieldUpdater.newUpdater(Client.class, "open");
@@ -17,27 +18,45 @@ final class Client implements Comparable<Client> {
     private static final AtomicIntegerFieldUpdater<Client> STREAMS =
             AtomicIntegerFieldUpdater.newUpdater(Client.class, "streams");
 
+    /**
+     * The random coefficients of the hash, multilinear over 32-bit words and hence universal: whoever owns many addresses
+     * cannot choose them to collide without knowing these.
+     */
+    private static final long[] COEFFICIENTS = new SecureRandom().longs(6).toArray();
+
     private final long high;
     private final long low;
     private final byte prefix;
 
-    /**
-     * How many connections are open. Raised only inside the table's atomic operations on this client's entry, hence
-     * never by two threads at once; lowered at any time. Once back at 0, 0 for ever: the client's next connection makes
-     * a new entry.
-     */
+    /** How many connections are open. Written by the holder of the stripe's monitor only. */
     private volatile int open;
 
-    /** How many of the open ones have proved nothing yet. Raised as {@link #open} is, lowered at any time. */
+    /** How many of the open ones have proved nothing yet. Raised by the holder of that monitor, lowered at any time. */
     private volatile int pending;
 
-    /** How many of the open ones are streams. Raised and lowered at any time. */
+    /** How many of the open ones are streams. Raised by the holder of that monitor, or in a dry run; lowered at any time. */
     private volatile int streams;
 
-    Client(IpAddress address, int prefix) {
-        this.high = address.high() & IpAddress.highMask(prefix);
-        this.low = address.low() & IpAddress.lowMask(prefix);
+    /** The next one in its chain, or {@code null}. */
+    private volatile Client next;
+
+    /**
+     * Makes a client without connections.
+     *
+     * @param high the first half of its address, and so is {@code low} the second: nothing but zeros after the prefix
+     */
+    Client(long high, long low, int prefix) {
+        this.high = high;
+        this.low = low;
         this.prefix = (byte) prefix;
+    }
+
+    Client(IpAddress address, int prefix) {
+        this(address.high() & IpAddress.highMask(prefix), address.low() & IpAddress.lowMask(prefix), prefix);
+    }
+
+    boolean is(long high, long low, int prefix) {
+        return this.high == high && this.low == low && this.prefix == (byte) prefix;
     }
 
     int open() {
@@ -52,12 +71,22 @@ final class Client implements Comparable<Client> {
         return streams;
     }
 
-    /** Counts the first connection; to be called before anybody else knows this object. */
-    void countFirst() {
-        open = 1;
+    /** @return how many are open now */
+    int countUp() {
+        int now = open + 1;
+        // The end of the monitor's hold makes it visible.
+        OPEN.lazySet(this, now);
+        return now;
     }
 
-    /** Counts an open connection as pending too; to be called inside an atomic operation of the table only. */
+    /** @return how many are open now */
+    int countDown() {
+        int now = open - 1;
+        OPEN.lazySet(this, now);
+        return now;
+    }
+
+    /** Counts an open connection as pending too. */
     void countPending() {
         PENDING.incrementAndGet(this);
     }
@@ -67,45 +96,14 @@ final class Client implements Comparable<Client> {
         PENDING.decrementAndGet(this);
     }
 
-    /**
-     * Counts an open connection as a stream too.
-     *
-     * @param limit how many streams the client may have; 0 means any number
-     * @return whether it was counted
-     */
-    boolean tryCountStream(int limit) {
-        while (true) {
-            int now = streams;
-            if (limit != 0 && now >= limit) {
-                return false;
-            }
-            if (STREAMS.compareAndSet(this, now, now + 1)) {
-                return true;
-            }
-        }
+    /** Counts an open connection as a stream too. */
+    void countStream() {
+        STREAMS.incrementAndGet(this);
     }
 
     /** Counts an open connection as a stream no longer. */
     void uncountStream() {
         STREAMS.decrementAndGet(this);
-    }
-
-    /**
-     * Counts one more connection; to be called inside an atomic operation of the table only.
-     *
-     * @return how many are open now, or 0 if the last one was closed in the meantime and nothing is counted here again
-     */
-    int countUp() {
-        return OPEN.updateAndGet(this, now -> now == 0 ? 0 : now + 1);
-    }
-
-    /**
-     * Counts one connection less. Allocates nothing and so cannot fail.
-     *
-     * @return how many are open now
-     */
-    int countDown() {
-        return OPEN.decrementAndGet(this);
     }
 
     IpAddress first() {
@@ -120,27 +118,40 @@ final class Client implements Comparable<Client> {
         return new Cidr(first(), prefix());
     }
 
-    /**
-     * An order for the table's sake: whoever owns many IPv6 prefixes can choose them to collide, and with an order the
-     * table searches a crowded bin in logarithmic time.
-     */
     @Override
-    public int compareTo(Client other) {
-        int order = Long.compare(high, other.high);
-        if (order == 0) {
-            order = Long.compare(low, other.low);
-        }
-        return order != 0 ? order : Byte.compare(prefix, other.prefix);
+    public int hash() {
+        return hash(high, low, prefix());
+    }
+
+    static int hash(long high, long low, int prefix) {
+        long[] by = COEFFICIENTS;
+        long sum = by[0]
+                + by[1] * (high >>> 32)
+                + by[2] * (high & 0xffff_ffffL)
+                + by[3] * (low >>> 32)
+                + by[4] * (low & 0xffff_ffffL)
+                + by[5] * prefix;
+        // Multiplied once more, as the sums of addresses that follow one another keep the same distance.
+        return (int) ((sum ^ sum >>> 32) * 0x9e37_79b9_7f4a_7c15L >>> 32);
+    }
+
+    @Override
+    public Client next() {
+        return next;
+    }
+
+    @Override
+    public void next(Client node) {
+        next = node;
     }
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Client that && high == that.high && low == that.low && prefix == that.prefix;
+        return other instanceof Client that && is(that.high, that.low, that.prefix());
     }
 
     @Override
     public int hashCode() {
-        long mixed = (high * 0x9e37_79b9_7f4a_7c15L + low) * 0x9e37_79b9_7f4a_7c15L;
-        return (int) (mixed >>> 32) + prefix;
+        return hash();
     }
 }

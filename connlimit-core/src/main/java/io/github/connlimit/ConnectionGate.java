@@ -2,11 +2,11 @@ package io.github.connlimit;
 
 import java.net.InetAddress;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -23,7 +23,7 @@ public final class ConnectionGate<C> {
 
     private final ConnectionLimiter limiter;
     private final Deadlines<C> deadlines = new Deadlines<>();
-    private final ConcurrentHashMap<C, ConnectionPermit> permits;
+    private final PermitTable<C> permits = new PermitTable<>();
 
     /** Guarded by this. */
     private long releasedClosedNanos;
@@ -34,12 +34,7 @@ public final class ConnectionGate<C> {
      * @param limiter counts for this gate, and perhaps for others too
      */
     public ConnectionGate(ConnectionLimiter limiter) {
-        this(limiter, new ConcurrentHashMap<>());
-    }
-
-    ConnectionGate(ConnectionLimiter limiter, ConcurrentHashMap<C, ConnectionPermit> permits) {
         this.limiter = Objects.requireNonNull(limiter, "limiter");
-        this.permits = permits;
         this.releasedClosedNanos = limiter.nanoTime();
     }
 
@@ -76,26 +71,26 @@ public final class ConnectionGate<C> {
     }
 
     private boolean admitOrDecide(C channel, InetAddress peer, ConnectionPhase phase) {
-        ConnectionPermit permit = null;
+        GatePermit<C> permit = null;
         try {
-            if (permits.containsKey(channel)) {
+            if (permits.get(channel) != null) {
                 return true;
             }
-            permit = limiter.tryAcquire(peer, phase != null).orElse(null);
+            permit = tryAcquire(channel, peer, phase != null);
             if (permit == null) {
                 return false;
             }
-            if (permits.putIfAbsent(channel, permit) != null) {
+            if (!permits.add(permit)) {
                 // Counted by another thread in between: a second permit would never be given back.
                 permit.close();
             } else if (phase != null) {
                 // Not before: a sweep must find the permit of a deadline that has passed.
-                setDeadline(permit, channel, phase);
+                setDeadline(permit, phase);
             }
             return true;
         } catch (Throwable error) {
             if (permit != null) {
-                release(channel, permit);
+                permits.remove(permit);
                 permit.close();
             }
             report("counting a connection failed, onError decides", error);
@@ -103,9 +98,17 @@ public final class ConnectionGate<C> {
         }
     }
 
-    private void setDeadline(ConnectionPermit permit, C channel, ConnectionPhase phase) {
+    private GatePermit<C> tryAcquire(C channel, InetAddress client, boolean pending) {
+        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel));
+    }
+
+    private void setDeadline(GatePermit<C> permit, ConnectionPhase phase) {
         Duration timeout = limiter.limits().handshakeTimeout();
-        permit.deadline(timeout.isZero() ? null : deadlines.add(channel, phase, timeout.toNanos(), limiter.nanoTime()));
+        if (timeout.isZero()) {
+            permit.meetDeadline();
+        } else {
+            deadlines.set(permit, phase, timeout.toNanos(), limiter.nanoTime());
+        }
     }
 
     /**
@@ -119,48 +122,33 @@ public final class ConnectionGate<C> {
      *     released
      */
     public boolean reassign(C channel, InetAddress peer, InetAddress address) {
-        ConnectionPermit present = null;
-        ConnectionPermit fresh = null;
+        GatePermit<C> fresh = null;
         try {
-            present = permits.get(channel);
+            GatePermit<C> present = permits.get(channel);
             if (present == null || !limiter.limits().isExempt(peer)) {
                 return true;
             }
-            fresh = limiter.tryAcquire(address, present.isPending()).orElse(null);
+            fresh = tryAcquire(channel, address, present.isPending());
             if (fresh == null) {
                 return false;
             }
-            if (permits.replace(channel, present, fresh)) {
-                replaced(present, fresh);
+            if (permits.replace(present, fresh)) {
+                deadlines.handOver(present, fresh);
+                // By what it was when it was closed: whoever notes something of it later finds it replaced.
+                if (!present.closeNow()) {
+                    fresh.endPending();
+                }
             } else {
                 // Released in the meantime.
                 fresh.close();
             }
             return true;
         } catch (Throwable error) {
-            if (fresh != null) {
-                undo(channel, present, fresh);
+            if (fresh != null && permits.get(channel) != fresh) {
+                fresh.close();
             }
             report("counting a connection failed, onError decides", error);
             return limiter.limits().onError() == ErrorPolicy.ADMIT;
-        }
-    }
-
-    /** Hands over what was noted of a connection until its permit was replaced. */
-    private static void replaced(ConnectionPermit present, ConnectionPermit fresh) {
-        if (!present.isPending()) {
-            fresh.endPending();
-        }
-        fresh.deadline(present.takeDeadline());
-        present.close();
-    }
-
-    /** Gives back whichever of the two is not bound to the connection. */
-    private void undo(C channel, ConnectionPermit present, ConnectionPermit fresh) {
-        if (permits.get(channel) == fresh) {
-            replaced(present, fresh);
-        } else {
-            fresh.close();
         }
     }
 
@@ -170,25 +158,31 @@ public final class ConnectionGate<C> {
      * connection that never was pending.
      */
     public void handshakeCompleted(C channel) {
-        try {
-            ConnectionPermit permit = permits.get(channel);
-            if (permit != null && permit.endPending()) {
-                setDeadline(permit, channel, ConnectionPhase.FIRST_BYTE);
+        note(channel, "noting the end of a handshake failed", permit -> {
+            if (permit.endPending()) {
+                setDeadline(permit, ConnectionPhase.FIRST_BYTE);
             }
-        } catch (Throwable error) {
-            report("noting the end of a handshake failed", error);
-        }
+        });
     }
 
     /** Says that the first byte of a request has come: the connection is not pending, and no deadline ends it. */
     public void established(C channel) {
+        note(channel, "noting that a connection is established failed", ConnectionPermit::established);
+    }
+
+    private void note(C channel, String failure, Consumer<GatePermit<C>> event) {
         try {
-            ConnectionPermit permit = permits.get(channel);
-            if (permit != null) {
-                permit.established();
-            }
+            GatePermit<C> permit;
+            do {
+                permit = permits.get(channel);
+                if (permit == null) {
+                    return;
+                }
+                event.accept(permit);
+                // Reassigned in between, perhaps, too early for this to be handed over.
+            } while (permits.get(channel) != permit);
         } catch (Throwable error) {
-            report("noting that a connection is established failed", error);
+            report(failure, error);
         }
     }
 
@@ -204,32 +198,16 @@ public final class ConnectionGate<C> {
      */
     public boolean release(C channel) {
         try {
-            ConnectionPermit permit;
-            while ((permit = permits.get(channel)) != null) {
-                // Fails if the connection was reassigned in between.
-                if (release(channel, permit)) {
-                    return true;
-                }
+            GatePermit<C> permit = permits.remove(channel);
+            if (permit == null) {
+                return false;
             }
-            return false;
+            permit.close();
+            return true;
         } catch (Throwable error) {
             report("giving back a permit failed", error);
             return false;
         }
-    }
-
-    private boolean release(C channel, ConnectionPermit permit) {
-        try {
-            // By key and value: the entry may have been replaced by now.
-            if (!permits.remove(channel, permit)) {
-                return false;
-            }
-        } catch (Throwable error) {
-            // Out of memory, perhaps after the removal: whatever is left of the entry, the connection has ended.
-            report("forgetting a connection failed", error);
-        }
-        permit.close();
-        return true;
     }
 
     /** What an adapter knows of its connections, for {@link #sweep}. */
@@ -257,7 +235,7 @@ public final class ConnectionGate<C> {
     public synchronized long sweep(Channels<? super C> channels) {
         try {
             long now = limiter.nanoTime();
-            Deadlines.Entry<C> expired;
+            GatePermit<C> expired;
             while ((expired = deadlines.pollExpired(now)) != null) {
                 try {
                     expire(expired, channels);
@@ -280,32 +258,30 @@ public final class ConnectionGate<C> {
         }
     }
 
-    private void expire(Deadlines.Entry<C> expired, Channels<? super C> channels) {
-        C channel = expired.channel();
-        ConnectionPermit permit = channel == null ? null : permits.get(channel);
-        // The second look: met, released and perhaps admitted anew since the first.
-        if (permit == null || expired.channel() == null) {
+    private void expire(GatePermit<C> expired, Channels<? super C> channels) {
+        Deadlines.Queue<C> missed = expired.queue;
+        // The second look: met, released or reassigned since the first.
+        if (missed == null || permits.get(expired.channel()) != expired) {
             return;
         }
         boolean dryRun = limiter.limits().dryRun();
-        if (dryRun || closeExpired(expired, channel, permit, channels)) {
-            limiter.timedOut(permit, expired.phase(), Duration.ofNanos(expired.timeoutNanos()), dryRun);
-            expired.met();
+        if (dryRun || closeExpired(expired, missed, channels)) {
+            limiter.timedOut(expired, missed.phase(), Duration.ofNanos(missed.timeoutNanos()), dryRun);
+            expired.meetDeadline();
         }
     }
 
-    private boolean closeExpired(
-            Deadlines.Entry<C> expired, C channel, ConnectionPermit permit, Channels<? super C> channels) {
+    private boolean closeExpired(GatePermit<C> expired, Deadlines.Queue<C> missed, Channels<? super C> channels) {
         try {
-            boolean closed = channels.closeExpired(channel, expired.phase());
+            boolean closed = channels.closeExpired(expired.channel(), missed.phase());
             if (!closed) {
-                permit.established();
+                expired.established();
             }
             return closed;
         } catch (Throwable error) {
             report("closing a connection at its deadline failed", error);
             // Once more after the same time: who cannot be closed now must not be let off for ever.
-            permit.deadline(deadlines.add(channel, expired.phase(), expired.timeoutNanos(), limiter.nanoTime()));
+            deadlines.set(expired, missed.phase(), missed.timeoutNanos(), limiter.nanoTime());
             return false;
         }
     }
@@ -330,22 +306,26 @@ public final class ConnectionGate<C> {
     }
 
     private int releaseAllBut(Predicate<? super C> keep) {
-        int released = 0;
+        AtomicInteger released = new AtomicInteger();
         try {
-            for (Map.Entry<C, ConnectionPermit> entry : permits.entrySet()) {
-                if (releaseUnless(keep, entry.getKey(), entry.getValue())) {
-                    released++;
+            permits.forEach(permit -> {
+                if (releaseUnless(keep, permit)) {
+                    released.incrementAndGet();
                 }
-            }
+            });
         } catch (Throwable error) {
             report("sweeping the connections failed", error);
         }
-        return released;
+        return released.get();
     }
 
-    private boolean releaseUnless(Predicate<? super C> keep, C channel, ConnectionPermit permit) {
+    private boolean releaseUnless(Predicate<? super C> keep, GatePermit<C> permit) {
         try {
-            return !keep.test(channel) && release(channel, permit);
+            if (keep.test(permit.channel()) || !permits.remove(permit)) {
+                return false;
+            }
+            permit.close();
+            return true;
         } catch (Throwable error) {
             report("sweeping a connection failed", error);
             return false;
@@ -372,7 +352,7 @@ public final class ConnectionGate<C> {
 
     /** How many connections hold a permit of this gate. */
     public long openConnections() {
-        return permits.mappingCount();
+        return permits.size();
     }
 
     /**

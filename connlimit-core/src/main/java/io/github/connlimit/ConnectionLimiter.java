@@ -7,10 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.PriorityQueue;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
-import java.util.function.BiFunction;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -27,8 +24,7 @@ public final class ConnectionLimiter {
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimiter.class.getName());
     private static final String TELLING_FAILED = "telling the listeners failed";
 
-    private final ConcurrentHashMap<Client, Client> clients;
-    private final AtomicReference<ConnectionLimits> limits;
+    private final ClientTable clients = new ClientTable();
     private final List<LimiterListener> listeners;
     private final System.Logger logger;
     private final ErrorLog errors;
@@ -36,6 +32,13 @@ public final class ConnectionLimiter {
     private final Figures figures = new Figures();
     private final SummaryLog summaries;
     private final RefusalBudget refusalBudget;
+    private final Supplier<ConnectionPermit> established = () -> new ConnectionPermit(this, false);
+
+    /** Written only while no count changes, so that a decision and its count are one step under the same limits. */
+    private volatile InForce inForce;
+
+    /** The limits in force, another object for each time that they are put in force. */
+    private record InForce(ConnectionLimits limits) {}
 
     /**
      * Makes a limiter that has counted nothing yet.
@@ -44,22 +47,17 @@ public final class ConnectionLimiter {
      * @param listeners to be told of everything that is admitted, refused and closed
      */
     public ConnectionLimiter(ConnectionLimits limits, LimiterListener... listeners) {
-        this(limits, new ConcurrentHashMap<>(), System::nanoTime, LOGGER, listeners);
+        this(limits, System::nanoTime, LOGGER, listeners);
     }
 
     ConnectionLimiter(
-            ConnectionLimits limits,
-            ConcurrentHashMap<Client, Client> clients,
-            LongSupplier nanoTime,
-            System.Logger logger,
-            LimiterListener... listeners) {
-        this.limits = new AtomicReference<>(Objects.requireNonNull(limits, "limits"));
-        this.clients = clients;
+            ConnectionLimits limits, LongSupplier nanoTime, System.Logger logger, LimiterListener... listeners) {
+        this.inForce = new InForce(Objects.requireNonNull(limits, "limits"));
         this.logger = logger;
         this.nanoTime = nanoTime;
         this.errors = new ErrorLog(logger, nanoTime);
         this.summaries = new SummaryLog(logger, nanoTime, figures);
-        this.refusalBudget = new RefusalBudget(this.limits::get, figures, nanoTime);
+        this.refusalBudget = new RefusalBudget(this::limits, figures, nanoTime);
         this.listeners = List.of(listeners);
     }
 
@@ -70,28 +68,14 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the connection is closed; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquire(InetAddress address) {
-        return tryAcquire(address, false);
-    }
-
-    /** @param pending whether the connection has to prove itself: it counts as pending until it has */
-    Optional<ConnectionPermit> tryAcquire(InetAddress address, boolean pending) {
-        IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
-        Attempt attempt;
-        do {
-            attempt = new Attempt(ip, pending);
-            attempt.run();
-        } while (attempt.outdated);
-        if (attempt.counted) {
-            figures.admitted.incrementAndGet();
+        ConnectionPermit permit = tryAcquire(address, established);
+        try {
+            return Optional.ofNullable(permit);
+        } catch (Throwable outOfMemory) {
+            // Nobody else has it.
+            permit.close();
+            throw outOfMemory;
         }
-        if (attempt.over != null) {
-            refused(attempt.client, attempt.open, attempt.over, attempt.counted);
-        }
-        if (!attempt.counted) {
-            return Optional.empty();
-        }
-        admitted(attempt.client, attempt.open);
-        return attempt.permit;
     }
 
     /**
@@ -102,105 +86,102 @@ public final class ConnectionLimiter {
      * @throws ConnectionLimitExceededException if the client is at its limit
      */
     public ConnectionPermit acquire(InetAddress address) throws ConnectionLimitExceededException {
-        return tryAcquire(address).orElseThrow(ConnectionLimitExceededException::new);
+        ConnectionPermit permit = tryAcquire(address, established);
+        if (permit == null) {
+            throw new ConnectionLimitExceededException();
+        }
+        return permit;
     }
 
     /**
-     * One attempt to count a connection: the whole decision is made inside one atomic operation of the table. All that
-     * the caller gets is allocated before, so that running out of memory cannot lose a count.
+     * Counts a connection of this client, if its limits allow one more.
+     *
+     * @param unbound makes its permit; one that is pending counts as such
+     * @return {@code null} if the client is at a limit
      */
-    private final class Attempt implements BiFunction<Client, Client, Client> {
+    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound) {
+        IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
+        P permit = null;
+        while (true) {
+            InForce read = inForce;
+            RuleTable.Range range = read.limits.table().find(ip.high(), ip.low());
+            int prefix = range.prefix();
+            long high = ip.high() & IpAddress.highMask(prefix);
+            long low = ip.low() & IpAddress.lowMask(prefix);
+            int hash = Client.hash(high, low, prefix);
+            ClientTable.Part part = clients.part(hash);
+            boolean dryRun = read.limits.dryRun();
 
-        private final ConnectionLimits read = limits.get();
-        private final Client newcomer;
-        private final RuleTable.Range range;
-        private final boolean pending;
-        private final ConnectionPermit unbound;
-        private final Optional<ConnectionPermit> permit;
-
-        /** Whose connection it is. */
-        private Client client;
-
-        /** How many connections the client has, this one included if it was counted. */
-        private int open;
-
-        /** Which limit it would exceed, or {@code null}. */
-        private RefusalReason over;
-
-        private boolean counted;
-        private boolean outdated;
-
-        Attempt(IpAddress ip, boolean pending) {
-            this.pending = pending;
-            range = read.table().find(ip);
-            newcomer = new Client(ip, range.prefix());
-            newcomer.countFirst();
-            unbound = new ConnectionPermit(ConnectionLimiter.this, pending);
-            permit = Optional.of(unbound);
-        }
-
-        void run() {
-            try {
-                clients.compute(newcomer, this);
-            } catch (Throwable error) {
-                // The table may count and then run out of memory in its own upkeep. Nobody has the permit yet.
-                if (counted) {
-                    if (pending) {
-                        client.uncountPending();
-                    }
-                    countDown(client);
+            // A look without waiting for anybody: a flood of refusals holds up nothing else.
+            Client client = part.look(hash, high, low, prefix);
+            if (client != null && !dryRun) {
+                int open = client.open();
+                if (reached(open, range.limit()) && inForce == read) {
+                    refused(client, open, RefusalReason.CONNECTIONS, false);
+                    return null;
                 }
-                throw error;
             }
-        }
-
-        @Override
-        public Client apply(Client key, Client present) {
-            open = present == null ? 0 : present.open();
-            over = over(present);
-            // Reconfigured since the limits were read: deciding by the old ones now would be a decision that was
-            // right at no moment. Looked at after the counts, which can only have fallen since: the other way round, a
-            // connection closed after a limit was lowered could make room under the old one.
-            outdated = limits.get() != read;
-            if (outdated) {
-                return present;
+            if (permit == null) {
+                // Before anything is counted: running out of memory must not lose a count.
+                permit = unbound.get();
             }
-            if (over != null && !read.dryRun()) {
-                client = present;
-                return present;
+            int open;
+            RefusalReason over;
+            synchronized (part) {
+                if (inForce != read) {
+                    continue;
+                }
+                client = part.get(hash, high, low, prefix);
+                if (client == null) {
+                    client = new Client(high, low, prefix);
+                }
+                open = client.open();
+                over = over(client, range, permit.isPending() ? read.limits.maxPendingPerClient() : 0);
+                if (over == null || dryRun) {
+                    open = part.countUp(client);
+                    if (permit.isPending()) {
+                        client.countPending();
+                    }
+                    permit.bind(client);
+                }
             }
-            // Until here the client can only have lost connections, perhaps its last one.
-            open = present == null ? 0 : present.countUp();
-            client = open == 0 ? newcomer : present;
-            if (pending) {
-                client.countPending();
+            if (over != null) {
+                refused(client, open, over, dryRun);
+                if (!dryRun) {
+                    return null;
+                }
             }
-            counted = true;
-            open = Math.max(open, 1);
-            unbound.bind(client);
-            return client;
-        }
-
-        private RefusalReason over(Client present) {
-            if (reached(open, range.limit())) {
-                return RefusalReason.CONNECTIONS;
-            }
-            boolean proves = pending && present != null && !range.exempt();
-            return proves && reached(present.pending(), read.maxPendingPerClient()) ? RefusalReason.PENDING : null;
-        }
-
-        private static boolean reached(int count, int limit) {
-            return count >= (limit == 0 ? Integer.MAX_VALUE : limit);
+            admitted(client, open);
+            return permit;
         }
     }
 
-    /** @return whether the stream was counted */
+    /** Which limit one more connection of the client would exceed, or {@code null}. */
+    private static RefusalReason over(Client client, RuleTable.Range range, int maxPending) {
+        if (reached(client.open(), range.limit())) {
+            return RefusalReason.CONNECTIONS;
+        }
+        boolean tooManyPending = maxPending > 0 && !range.exempt() && client.pending() >= maxPending;
+        return tooManyPending ? RefusalReason.PENDING : null;
+    }
+
+    private static boolean reached(int open, int limit) {
+        return open >= (limit == 0 ? Integer.MAX_VALUE : limit);
+    }
+
+    /** @return whether one more of the client's connections was counted as a stream */
     boolean tryCountStream(Client client) {
-        ConnectionLimits now = limits();
-        int limit = now.table().limit(client);
-        // Without a reserve or a limit there is nothing to keep streams from.
-        boolean any = limit == 0 || now.reservedConnections() == 0;
-        return client.tryCountStream(any ? 0 : limit - now.reservedConnections());
+        synchronized (clients.part(client.hash())) {
+            ConnectionLimits now = limits();
+            int limit = now.table().limit(client);
+            // Without a reserve or a limit there is nothing to keep streams from.
+            boolean any = limit == 0 || now.reservedConnections() == 0;
+            if (!any && client.streams() >= limit - now.reservedConnections()) {
+                return false;
+            }
+            client.countStream();
+            return true;
+        }
     }
 
     /**
@@ -211,34 +192,24 @@ public final class ConnectionLimiter {
     boolean refuseStream(Client client) {
         boolean dryRun = limits().dryRun();
         refused(client, client.open(), RefusalReason.STREAMS, dryRun);
-        return dryRun && client.tryCountStream(0);
+        if (dryRun) {
+            client.countStream();
+        }
+        return dryRun;
     }
 
     void release(Client client) {
-        int open = countDown(client);
-        figures.closed.incrementAndGet();
+        int open = clients.countDown(client);
         closed(client, open);
     }
 
-    private int countDown(Client client) {
-        int open = client.countDown();
-        if (open == 0) {
-            try {
-                // By the count of what is found, which may be another entry that the client has begun by now.
-                clients.computeIfPresent(client, (key, present) -> present.open() == 0 ? null : present);
-            } catch (Throwable error) {
-                // It stays behind, without connections, until the client's next one takes its place.
-                errors.report("removing a client without connections failed", error);
-            }
-        }
-        return open;
-    }
-
     // What follows is told after the fact: an error in it, even in making its lambda expressions, is logged and no
-    // more.
-    // It must not keep a permit from whoever it was counted for.
+    // more. It must not keep a permit from whoever it was counted for.
 
     private void admitted(Client client, int open) {
+        if (listeners.isEmpty()) {
+            return;
+        }
         try {
             tell(client, open, (listener, usage) -> listener.admitted(usage));
         } catch (Throwable error) {
@@ -248,11 +219,18 @@ public final class ConnectionLimiter {
 
     private void refused(Client client, int open, RefusalReason reason, boolean dryRun) {
         try {
-            summarise(client, (dryRun ? "dry run, would refuse: " : "refused: "), reason::toString);
+            if (summaries.isFirst(client)) {
+                logger.log(
+                        System.Logger.Level.INFO,
+                        (dryRun ? "dry run, would refuse: " : "refused: ") + describe(client, reason.toString()));
+            }
         } catch (Throwable error) {
             errors.report("logging a refusal failed", error);
         }
         figures.count(Figures.Event.refused(reason, dryRun));
+        if (listeners.isEmpty()) {
+            return;
+        }
         try {
             tell(client, open, (listener, usage) -> listener.refused(usage, reason, dryRun));
         } catch (Throwable error) {
@@ -263,10 +241,12 @@ public final class ConnectionLimiter {
     void timedOut(ConnectionPermit permit, ConnectionPhase phase, Duration timeout, boolean dryRun) {
         Client client = permit.client();
         try {
-            summarise(
-                    client,
-                    dryRun ? "dry run, would time out: " : "timed out: ",
-                    () -> phase + " within " + timeout.toMillis() + " ms");
+            if (summaries.isFirst(client)) {
+                logger.log(
+                        System.Logger.Level.INFO,
+                        (dryRun ? "dry run, would time out: " : "timed out: ")
+                                + describe(client, phase + " within " + timeout.toMillis() + " ms"));
+            }
         } catch (Throwable error) {
             errors.report("logging a time-out failed", error);
         }
@@ -279,6 +259,9 @@ public final class ConnectionLimiter {
     }
 
     private void closed(Client client, int open) {
+        if (listeners.isEmpty()) {
+            return;
+        }
         try {
             tell(client, open, (listener, usage) -> listener.closed(usage));
         } catch (Throwable error) {
@@ -286,19 +269,13 @@ public final class ConnectionLimiter {
         }
     }
 
-    private void summarise(Client client, String what, Supplier<String> why) {
-        summaries.add(client, () -> {
-            ClientUsage usage = usage(client, client.open());
-            return what + usage.client() + " (" + why.get() + "; " + usage.openConnections() + " open, "
-                    + usage.pendingConnections() + " pending, " + usage.streams() + " streams; limit "
-                    + usage.limit() + ")";
-        });
+    private String describe(Client client, String why) {
+        ClientUsage usage = usage(client, client.open());
+        return usage.client() + " (" + why + "; " + usage.openConnections() + " open, " + usage.pendingConnections()
+                + " pending, " + usage.streams() + " streams; limit " + usage.limit() + ")";
     }
 
     private void tell(Client client, int open, BiConsumer<LimiterListener, ClientUsage> event) {
-        if (listeners.isEmpty()) {
-            return;
-        }
         ClientUsage usage = usage(client, open);
         for (LimiterListener listener : listeners) {
             try {
@@ -316,13 +293,17 @@ public final class ConnectionLimiter {
      */
     public int openConnections(InetAddress address) {
         IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
-        Client present = clients.get(new Client(ip, limits().table().find(ip).prefix()));
+        int prefix = limits().table().find(ip.high(), ip.low()).prefix();
+        long high = ip.high() & IpAddress.highMask(prefix);
+        long low = ip.low() & IpAddress.lowMask(prefix);
+        int hash = Client.hash(high, low, prefix);
+        Client present = clients.part(hash).look(hash, high, low, prefix);
         return present == null ? 0 : present.open();
     }
 
     /** The limits in force. */
     public ConnectionLimits limits() {
-        return limits.get();
+        return inForce.limits;
     }
 
     /**
@@ -344,18 +325,27 @@ public final class ConnectionLimiter {
      *     stay as they are, and so does what it throws.
      */
     public void reconfigure(UnaryOperator<ConnectionLimits> change) {
-        ConnectionLimits before;
-        ConnectionLimits after;
+        InForce before;
+        InForce after;
         do {
-            before = limits.get();
-            after = Objects.requireNonNull(change.apply(before), "the changed limits");
-        } while (!limits.compareAndSet(before, after));
+            before = inForce;
+            after = new InForce(Objects.requireNonNull(change.apply(before.limits), "the changed limits"));
+        } while (!replace(before, after));
         try {
-            logger.log(System.Logger.Level.INFO, "limits changed from " + before + " to " + after);
+            logger.log(System.Logger.Level.INFO, "limits changed from " + before.limits + " to " + after.limits);
         } catch (Throwable error) {
             // The limits have changed all the same, and an exception would say that they have not.
             errors.report("logging the changed limits failed", error);
         }
+    }
+
+    private boolean replace(InForce before, InForce after) {
+        clients.exclusively(() -> {
+            if (inForce == before) {
+                inForce = after;
+            }
+        });
+        return inForce == after;
     }
 
     /**
@@ -365,7 +355,7 @@ public final class ConnectionLimiter {
      *     client, without holding up anything
      */
     public LimiterSnapshot snapshot(int topClients) {
-        return figures.snapshot(clients.mappingCount(), top(topClients));
+        return figures.snapshot(clients.totals(), top(topClients));
     }
 
     /** The figures of now, with the ten clients that have most connections. */
@@ -380,17 +370,17 @@ public final class ConnectionLimiter {
         Comparator<ClientUsage> byConnections = Comparator.comparingInt(ClientUsage::openConnections);
         PriorityQueue<ClientUsage> largest = new PriorityQueue<>(byConnections);
         if (count > 0) {
-            for (Client client : clients.values()) {
+            clients.forEach(client -> {
                 int open = client.open();
-                if (open == 0
-                        || largest.size() == count && open <= largest.peek().openConnections()) {
-                    continue;
+                boolean full = largest.size() == count;
+                if (open == 0 || full && open <= largest.peek().openConnections()) {
+                    return;
                 }
-                if (largest.size() == count) {
+                if (full) {
                     largest.remove();
                 }
                 largest.add(usage(client, open));
-            }
+            });
         }
         return largest.stream().sorted(byConnections.reversed()).toList();
     }

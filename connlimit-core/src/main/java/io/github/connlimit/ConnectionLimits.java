@@ -152,18 +152,22 @@ public final class ConnectionLimits {
 
     /** Whether a rule lets this address have any number of connections, whatever the limit of the others is. */
     public boolean isExempt(InetAddress address) {
-        return table.find(IpAddress.of(address)).exempt();
+        return find(IpAddress.of(address)).exempt();
     }
 
     /** The limit that holds for this address, by the longest prefix of the rules; 0 means any number. */
     public int limitFor(InetAddress address) {
-        return table.find(IpAddress.of(address)).limit();
+        return find(IpAddress.of(address)).limit();
     }
 
     /** The client that this address belongs to: the block of addresses that is counted as one. */
     public Cidr clientOf(InetAddress address) {
         IpAddress ip = IpAddress.of(address);
-        return new Client(ip, table.find(ip).prefix()).cidr();
+        return new Client(ip, find(ip).prefix()).cidr();
+    }
+
+    private RuleTable.Range find(IpAddress ip) {
+        return table.find(ip.high(), ip.low());
     }
 
     RuleTable table() {

@@ -3,20 +3,15 @@ package io.github.connlimit;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
-import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 
 /**
  * One counted connection. {@link #close()} gives it back to the client that it was counted for, whatever has been
  * reconfigured since. This class is thread-safe.
  */
-public final class ConnectionPermit implements AutoCloseable {
+public class ConnectionPermit implements AutoCloseable {
 
     private static final AtomicIntegerFieldUpdater<ConnectionPermit> STATE =
             AtomicIntegerFieldUpdater.newUpdater(ConnectionPermit.class, "state");
-
-    @SuppressWarnings("rawtypes")
-    private static final AtomicReferenceFieldUpdater<ConnectionPermit, Deadlines.Entry> DEADLINE =
-            AtomicReferenceFieldUpdater.newUpdater(ConnectionPermit.class, Deadlines.Entry.class, "deadline");
 
     /** Once set, set for ever, and nothing else is. */
     private static final int CLOSED = 1;
@@ -31,9 +26,6 @@ public final class ConnectionPermit implements AutoCloseable {
 
     /** Set once, before the permit leaves the limiter. */
     private Client client;
-
-    /** What this connection has to do next, and by when, or {@code null}. Whoever replaces it ends the one before. */
-    private volatile Deadlines.Entry<?> deadline;
 
     private volatile int state;
 
@@ -52,8 +44,11 @@ public final class ConnectionPermit implements AutoCloseable {
      * that never was pending.
      */
     public void established() {
-        deadline(null);
         endPending();
+    }
+
+    boolean isClosed() {
+        return state == CLOSED;
     }
 
     boolean isPending() {
@@ -73,24 +68,8 @@ public final class ConnectionPermit implements AutoCloseable {
         return true;
     }
 
-    /** Hands the deadline over to the permit that takes the place of this one. */
-    Deadlines.Entry<?> takeDeadline() {
-        return DEADLINE.getAndSet(this, null);
-    }
-
     Client client() {
         return client;
-    }
-
-    /** Replaces the deadline; the one before is met. */
-    void deadline(Deadlines.Entry<?> next) {
-        Deadlines.Entry<?> before = DEADLINE.getAndSet(this, next);
-        if (before != null) {
-            before.met();
-        }
-        if (next != null && state == CLOSED) {
-            next.met();
-        }
     }
 
     /**
@@ -144,17 +123,30 @@ public final class ConnectionPermit implements AutoCloseable {
     /** Gives the permit back; its client may have one more connection at once. Every call but the first does nothing. */
     @Override
     public void close() {
+        closeNow();
+    }
+
+    /** @return whether it was pending when this call closed it */
+    boolean closeNow() {
         int before = STATE.getAndSet(this, CLOSED);
-        if (before != CLOSED) {
-            deadline(null);
-            if ((before & PENDING) != 0) {
-                client.uncountPending();
-            }
-            if (before >= ONE_STREAM) {
-                client.uncountStream();
-            }
-            limiter.release(client);
+        if (before == CLOSED) {
+            return false;
         }
+        ended();
+        boolean pending = (before & PENDING) != 0;
+        if (pending) {
+            client.uncountPending();
+        }
+        if (before >= ONE_STREAM) {
+            client.uncountStream();
+        }
+        limiter.release(client);
+        return pending;
+    }
+
+    /** Called once, when this permit has been closed. */
+    void ended() {
+        // Nothing else has been noted of it.
     }
 
     /** A long-lived stream on a counted connection. This class is thread-safe. */

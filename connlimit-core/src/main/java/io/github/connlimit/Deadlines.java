@@ -1,71 +1,42 @@
 package io.github.connlimit;
 
-import java.util.HashMap;
+import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.Map;
+import java.util.List;
 
 /**
- * The deadlines of a server's connections. Those of equal length expire in the order in which they were set: a queue for
+ * The deadlines of a gate's connections. Those of equal length expire in the order in which they were set: a queue for
  * each length, looked at from its head by one sweep, in place of a timer for each connection. A deadline that is met
  * leaves its queue at once, wherever it stands in it: there are never more than there are connections that wait, whether
- * anybody sweeps or not. This class is thread-safe; each call holds its lock for a few steps, however many wait.
+ * anybody sweeps or not. This class is thread-safe; each call holds its monitor for a few steps, however many wait.
  *
  * @param <C> what stands for a connection
  */
 final class Deadlines<C> {
 
-    /** By length in nanoseconds; a few, since only a reconfiguration brings another. Guarded by this. */
-    private final Map<Long, Entry<C>> queues = new HashMap<>();
+    /** A few, since only a reconfiguration brings another length. Guarded by this. */
+    private final List<Queue<C>> queues = new ArrayList<>();
 
-    /** One deadline; or, without a connection, what ties the two ends of a queue into a ring. */
-    static final class Entry<C> {
+    /** The deadlines of one phase and one length. */
+    static final class Queue<C> {
 
         private final Deadlines<C> deadlines;
         private final ConnectionPhase phase;
         private final long timeoutNanos;
-        private final long atNanos;
 
-        /** {@code null} once the deadline has been met. */
-        private volatile C channel;
+        /** Guarded by {@link #deadlines}, as all that follows. */
+        private GatePermit<C> first;
 
-        /** The neighbours in the ring, or this. Guarded by {@link #deadlines}. */
-        private Entry<C> previous = this;
+        private GatePermit<C> last;
 
-        private Entry<C> next = this;
-
-        private Entry(Deadlines<C> deadlines, C channel, ConnectionPhase phase, long timeoutNanos, long atNanos) {
+        private Queue(Deadlines<C> deadlines, ConnectionPhase phase, long timeoutNanos) {
             this.deadlines = deadlines;
-            this.channel = channel;
             this.phase = phase;
             this.timeoutNanos = timeoutNanos;
-            this.atNanos = atNanos;
         }
 
-        /** Ends the deadline: it will not expire. Every call but the first does nothing. */
-        void met() {
-            channel = null;
-            synchronized (deadlines) {
-                unlink();
-            }
-        }
-
-        private void linkBefore(Entry<C> entry) {
-            previous = entry.previous;
-            next = entry;
-            previous.next = this;
-            next.previous = this;
-        }
-
-        private void unlink() {
-            previous.next = next;
-            next.previous = previous;
-            previous = this;
-            next = this;
-        }
-
-        /** The connection, or {@code null} if it has met the deadline. */
-        C channel() {
-            return channel;
+        Deadlines<C> deadlines() {
+            return deadlines;
         }
 
         ConnectionPhase phase() {
@@ -75,27 +46,120 @@ final class Deadlines<C> {
         long timeoutNanos() {
             return timeoutNanos;
         }
-    }
 
-    Entry<C> add(C channel, ConnectionPhase phase, long timeoutNanos, long nowNanos) {
-        Entry<C> entry = new Entry<>(this, channel, phase, timeoutNanos, nowNanos + timeoutNanos);
-        synchronized (this) {
-            entry.linkBefore(
-                    queues.computeIfAbsent(timeoutNanos, length -> new Entry<>(this, null, null, timeoutNanos, 0)));
+        private void insertBefore(GatePermit<C> next, GatePermit<C> permit) {
+            GatePermit<C> previous = next == null ? last : next.previousDue;
+            permit.previousDue = previous;
+            permit.nextDue = next;
+            if (previous == null) {
+                first = permit;
+            } else {
+                previous.nextDue = permit;
+            }
+            if (next == null) {
+                last = permit;
+            } else {
+                next.previousDue = permit;
+            }
         }
-        return entry;
+
+        private boolean contains(GatePermit<C> permit) {
+            return permit == first || permit.previousDue != null;
+        }
+
+        private void remove(GatePermit<C> permit) {
+            if (!contains(permit)) {
+                return;
+            }
+            GatePermit<C> previous = permit.previousDue;
+            GatePermit<C> next = permit.nextDue;
+            permit.previousDue = null;
+            permit.nextDue = null;
+            if (previous == null) {
+                first = next;
+            } else {
+                previous.nextDue = next;
+            }
+            if (next == null) {
+                last = previous;
+            } else {
+                next.previousDue = previous;
+            }
+        }
     }
 
-    /** Takes a deadline that has passed out of its queue, or gives {@code null} if there is none (any more). */
-    synchronized Entry<C> pollExpired(long nowNanos) {
-        for (Iterator<Entry<C>> rings = queues.values().iterator(); rings.hasNext(); ) {
-            Entry<C> ring = rings.next();
-            Entry<C> head = ring.next;
-            if (head == ring) {
-                rings.remove();
-            } else if (head.atNanos - nowNanos <= 0) {
-                head.unlink();
-                return head;
+    /** Sets the deadline of a connection, in place of the one it may have; of a closed permit, none. */
+    void set(GatePermit<C> permit, ConnectionPhase phase, long timeoutNanos, long nowNanos) {
+        synchronized (this) {
+            Queue<C> queue = queue(phase, timeoutNanos);
+            leave(permit);
+            permit.dueNanos = nowNanos + timeoutNanos;
+            queue.insertBefore(null, permit);
+            permit.queue = queue;
+        }
+        meetIfClosed(permit);
+    }
+
+    /** Whoever closes a permit may have looked for its deadline before there was one. */
+    private void meetIfClosed(GatePermit<C> permit) {
+        if (permit.isClosed()) {
+            met(permit);
+        }
+    }
+
+    private Queue<C> queue(ConnectionPhase phase, long timeoutNanos) {
+        for (Queue<C> queue : queues) {
+            if (queue.phase == phase && queue.timeoutNanos == timeoutNanos) {
+                return queue;
+            }
+        }
+        Queue<C> queue = new Queue<>(this, phase, timeoutNanos);
+        queues.add(queue);
+        return queue;
+    }
+
+    /** Ends the deadline of a connection, if it has one. */
+    synchronized void met(GatePermit<C> permit) {
+        leave(permit);
+        permit.queue = null;
+    }
+
+    private void leave(GatePermit<C> permit) {
+        if (permit.queue != null) {
+            permit.queue.remove(permit);
+        }
+    }
+
+    /** Gives the deadline of one permit, if it has one, to another one for the same connection. */
+    void handOver(GatePermit<C> from, GatePermit<C> to) {
+        synchronized (this) {
+            Queue<C> queue = from.queue;
+            if (queue == null) {
+                return;
+            }
+            to.dueNanos = from.dueNanos;
+            // One that has expired has been the first.
+            queue.insertBefore(queue.contains(from) ? from : queue.first, to);
+            to.queue = queue;
+            queue.remove(from);
+            from.queue = null;
+        }
+        meetIfClosed(to);
+    }
+
+    /**
+     * Takes a deadline that has passed out of its queue, or gives {@code null} if there is none (any more). The permit
+     * keeps {@link GatePermit#queue} until the deadline is met or set anew.
+     */
+    synchronized GatePermit<C> pollExpired(long nowNanos) {
+        for (Iterator<Queue<C>> all = queues.iterator(); all.hasNext(); ) {
+            Queue<C> queue = all.next();
+            GatePermit<C> first = queue.first;
+            if (first == null) {
+                all.remove();
+            } else if (first.dueNanos - nowNanos <= 0) {
+                queue.remove(first);
+                return first;
             }
         }
         return null;
@@ -104,9 +168,9 @@ final class Deadlines<C> {
     /** How long until the next deadline passes, or {@code most} if that is shorter. */
     synchronized long nanosToNext(long nowNanos, long most) {
         long nanos = most;
-        for (Entry<C> ring : queues.values()) {
-            if (ring.next != ring) {
-                nanos = Math.min(nanos, ring.next.atNanos - nowNanos);
+        for (Queue<C> queue : queues) {
+            if (queue.first != null) {
+                nanos = Math.min(nanos, queue.first.dueNanos - nowNanos);
             }
         }
         return nanos;
@@ -115,8 +179,8 @@ final class Deadlines<C> {
     /** How many deadlines wait for their turn; counts them. */
     synchronized int size() {
         int size = 0;
-        for (Entry<C> ring : queues.values()) {
-            for (Entry<C> entry = ring.next; entry != ring; entry = entry.next) {
+        for (Queue<C> queue : queues) {
+            for (GatePermit<C> permit = queue.first; permit != null; permit = permit.nextDue) {
                 size++;
             }
         }

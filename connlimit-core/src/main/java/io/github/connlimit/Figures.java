@@ -41,8 +41,6 @@ final class Figures {
     private static final List<Event> EVENTS = List.of(Event.values());
 
     // Not LongAdder: it allocates when threads contend, and an increment that fails would be a figure wrong for ever.
-    final AtomicLong admitted = new AtomicLong();
-    final AtomicLong closed = new AtomicLong();
     final AtomicLong responded = new AtomicLong();
     final AtomicLong reset = new AtomicLong();
 
@@ -65,14 +63,11 @@ final class Figures {
         return EVENTS.stream().mapToLong(this::total).toArray();
     }
 
-    LimiterSnapshot snapshot(long clients, List<ClientUsage> topClients) {
-        // Closed before admitted, so that the difference is never negative.
-        long closedSoFar = closed.get();
-        long admittedSoFar = admitted.get();
+    LimiterSnapshot snapshot(ClientTable.Totals totals, List<ClientUsage> topClients) {
         return new LimiterSnapshot(
-                admittedSoFar - closedSoFar,
-                clients,
-                admittedSoFar,
+                totals.admitted() - totals.closed(),
+                totals.clients(),
+                totals.admitted(),
                 total(Event.REFUSED),
                 total(Event.REFUSED_PENDING),
                 total(Event.REFUSED_STREAMS),

@@ -23,13 +23,17 @@ record IpAddress(long high, long low) implements Comparable<IpAddress> {
     static final IpAddress FIRST_IPV4 = new IpAddress(0, 0xffff_0000_0000L);
 
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
-    private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
 
     static IpAddress of(InetAddress address) {
         byte[] bytes = address.getAddress();
         return bytes.length == 4
-                ? new IpAddress(0, FIRST_IPV4.low | Integer.toUnsignedLong((int) INT.get(bytes, 0)))
+                ? new IpAddress(0, FIRST_IPV4.low | Integer.toUnsignedLong(ipv4(bytes)))
                 : new IpAddress((long) LONG.get(bytes, 0), (long) LONG.get(bytes, 8));
+    }
+
+    /** Byte by byte, so that the compiler can do without the array, which is a copy made for this. */
+    private static int ipv4(byte[] bytes) {
+        return bytes[0] << 24 | (bytes[1] & 0xff) << 16 | (bytes[2] & 0xff) << 8 | bytes[3] & 0xff;
     }
 
     boolean isIpv4() {

@@ -62,14 +62,14 @@ final class RuleTable {
         ranges.put(block.first(), new Range(limit, exempt, clientPrefix, block.prefix(), around));
     }
 
-    /** What holds for this address. */
-    Range find(IpAddress address) {
+    /** What holds for the address of these two halves. */
+    Range find(long high, long low) {
         int from = 0;
-        int to = high.length - 1;
+        int to = ranges.length - 1;
         while (from < to) {
             int middle = (from + to + 1) >>> 1;
-            int order = Long.compareUnsigned(high[middle], address.high());
-            if (order < 0 || order == 0 && Long.compareUnsigned(low[middle], address.low()) <= 0) {
+            int order = Long.compareUnsigned(this.high[middle], high);
+            if (order < 0 || order == 0 && Long.compareUnsigned(this.low[middle], low) <= 0) {
                 from = middle;
             } else {
                 to = middle - 1;
@@ -83,7 +83,8 @@ final class RuleTable {
      * be in holds for another client.
      */
     int limit(Client client) {
-        Range range = find(client.first());
+        IpAddress first = client.first();
+        Range range = find(first.high(), first.low());
         while (range.length > client.prefix()) {
             range = range.around;
         }

@@ -10,7 +10,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
-import java.util.function.Supplier;
 
 /**
  * Logs refusals and time-outs so that an attacker cannot fill the log: the first of a client at once, then one line for
@@ -44,18 +43,16 @@ final class SummaryLog {
     /**
      * Notes an event that the figures are about to count: the summary of an interval that is over does not include it.
      *
-     * @param line what to log if this is the client's first
+     * @return whether the client's event is to have a line of its own, since it is the first
      */
-    void add(Client client, Supplier<String> line) {
+    boolean isFirst(Client client) {
         AtomicLong known = current.get().perClient.get(client);
         if (known != null) {
             known.incrementAndGet();
-            return;
+            return false;
         }
         flush(nanoTime.getAsLong());
-        if (current.get().addNew(client)) {
-            logger.log(System.Logger.Level.INFO, line.get());
-        }
+        return current.get().addNew(client);
     }
 
     /** Logs the summary of an interval that is over, if there is something to tell. */
@@ -95,7 +92,8 @@ final class SummaryLog {
                 return false;
             }
             AtomicLong fresh = new AtomicLong();
-            AtomicLong present = perClient.putIfAbsent(client, fresh);
+            // A copy, as the client itself leads to others that were once behind it in the table.
+            AtomicLong present = perClient.putIfAbsent(new Client(client.first(), client.prefix()), fresh);
             (present == null ? fresh : present).incrementAndGet();
             return present == null && !namedBefore.contains(client) && firstLines.incrementAndGet() <= MAX_FIRST_LINES;
         }

@@ -27,20 +27,29 @@ class ConnectionGateTest {
 
     private final RecordingLogger logger = new RecordingLogger();
     private final RecordingListener listener = new RecordingListener();
-    private final FailingTable<Client, Client> clients = new FailingTable<>();
-    private final FailingTable<String, ConnectionPermit> permits = new FailingTable<>();
     private final AtomicLong nanoTime = new AtomicLong();
-    private final ConnectionLimiter limiter = new ConnectionLimiter(
-            ConnectionLimits.builder().maxPerClient(2).build(), clients, nanoTime::get, logger, listener);
-    private final ConnectionGate<String> gate = new ConnectionGate<>(limiter, permits);
+
+    /** Once. */
+    private boolean clockFails;
+
+    private final ConnectionLimiter limiter =
+            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build(), this::nanoTime, logger, listener);
+    private final ConnectionGate<String> gate = new ConnectionGate<>(limiter);
 
     @AfterEach
     void everythingEndsAtZero() {
         gate.releaseAll();
         assertThat(gate.openConnections()).isZero();
-        assertThat(permits).isEmpty();
-        assertThat(clients).isEmpty();
+        assertThat(limiter.snapshot().clients()).isZero();
         assertThat(limiter.snapshot().openConnections()).isZero();
+    }
+
+    private long nanoTime() {
+        if (clockFails) {
+            clockFails = false;
+            throw new OutOfMemoryError("made up");
+        }
+        return nanoTime.get();
     }
 
     private void onError(ErrorPolicy policy) {
@@ -139,71 +148,28 @@ class ConnectionGateTest {
         assertThat(logger.errors()).isEmpty();
     }
 
+    /** By a clock that fails when the deadline is set, after all else. */
     @ParameterizedTest
     @EnumSource(ErrorPolicy.class)
-    void aLimiterThatFailsCountsNothing(ErrorPolicy policy) {
+    void aPermitWhoseDeadlineCannotBeSetIsGivenBack(ErrorPolicy policy) {
         onError(policy);
-        for (FailingTable.When when : List.of(FailingTable.When.BEFORE, FailingTable.When.AFTER)) {
-            clients.adding = when;
-            assertThat(gate.admit("a", PEER)).isEqualTo(policy == ErrorPolicy.ADMIT);
+        for (int i = 0; i < 5; i++) {
+            clockFails = true;
+            assertThat(gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE)).isEqualTo(policy == ErrorPolicy.ADMIT);
+            assertThat(clockFails).isFalse();
             assertThat(gate.openConnections()).isZero();
-            assertThat(limiter.openConnections(PEER)).isZero();
+            assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, i + 1, 0, List.of()));
         }
-        clients.adding = FailingTable.When.NEVER;
-        assertThat(gate.admit("a", PEER)).isTrue();
+        assertThat(gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
         assertThat(gate.openConnections()).isEqualTo(1);
         assertThat(logger.errors()).hasSize(1);
         assertThat(logger.errors().get(0).thrown()).isInstanceOf(OutOfMemoryError.class);
     }
 
-    @ParameterizedTest
-    @EnumSource(ErrorPolicy.class)
-    void aPermitThatCannotBeKeptIsGivenBack(ErrorPolicy policy) {
-        onError(policy);
-        for (FailingTable.When when : List.of(FailingTable.When.BEFORE, FailingTable.When.AFTER)) {
-            permits.adding = when;
-            assertThat(gate.admit("a", PEER)).isEqualTo(policy == ErrorPolicy.ADMIT);
-            assertThat(gate.openConnections()).isZero();
-            assertThat(permits).isEmpty();
-            assertThat(limiter.openConnections(PEER)).isZero();
-        }
-    }
-
-    @Test
-    void aPermitThatCannotBeKeptIsGivenBackThoughItsEntryCannotBeRemoved() {
-        permits.adding = FailingTable.When.AFTER;
-        permits.removing = FailingTable.When.BEFORE;
-        assertThat(gate.admit("a", PEER)).isFalse();
-        assertThat(limiter.openConnections(PEER)).isZero();
-        // The next sweep finds what was left.
-        permits.removing = FailingTable.When.NEVER;
-        assertThat(gate.releaseClosed(channel -> false)).isEqualTo(1);
-        assertThat(limiter.openConnections(PEER)).isZero();
-    }
-
-    @Test
-    void aReleaseGivesThePermitBackThoughItsEntryCannotBeRemoved() {
-        for (FailingTable.When when : List.of(FailingTable.When.BEFORE, FailingTable.When.AFTER)) {
-            gate.admit("a", PEER);
-            permits.removing = when;
-            assertThat(gate.release("a")).isTrue();
-            assertThat(limiter.openConnections(PEER)).isZero();
-            permits.removing = FailingTable.When.NEVER;
-            gate.release("a");
-            assertThat(permits).isEmpty();
-            assertThat(limiter.openConnections(PEER)).isZero();
-        }
-        assertThat(logger.messages()).containsExactly("forgetting a connection failed");
-    }
-
     @Test
     void aListenerThatThrowsHarmsNobody() {
         ConnectionLimiter throwing = new ConnectionLimiter(
-                ConnectionLimits.builder().maxPerClient(1).build(),
-                clients,
-                nanoTime::get,
-                logger,
-                new LimiterListener() {
+                ConnectionLimits.builder().maxPerClient(1).build(), nanoTime::get, logger, new LimiterListener() {
                     @Override
                     public void admitted(ClientUsage client) {
                         throw new AssertionError("made up");
@@ -269,16 +235,6 @@ class ConnectionGateTest {
         assertThat(logger.errors())
                 .extracting(RecordingLogger.Entry::message)
                 .containsExactly("sweeping a connection failed");
-    }
-
-    @Test
-    void aSweepThatCannotBeginReleasesNothing() {
-        gate.admit("a", PEER);
-        permits.iterating = FailingTable.When.BEFORE;
-        assertThat(gate.releaseAll()).isZero();
-        permits.iterating = FailingTable.When.NEVER;
-        assertThat(logger.messages()).containsExactly("sweeping the connections failed");
-        assertThat(gate.openConnections()).isEqualTo(1);
     }
 
     @Test

@@ -28,17 +28,16 @@ class ConnectionLimiterConcurrencyTest {
 
     private static final int THREADS = 8;
 
-    private final ConcurrentHashMap<Client, Client> table = new ConcurrentHashMap<>();
     private final RecordingLogger logger = new RecordingLogger();
 
     private ConnectionLimiter limiter(int maxPerClient, LimiterListener... listeners) {
         ConnectionLimits limits =
                 ConnectionLimits.builder().maxPerClient(maxPerClient).build();
-        return new ConnectionLimiter(limits, table, System::nanoTime, logger, listeners);
+        return new ConnectionLimiter(limits, System::nanoTime, logger, listeners);
     }
 
     private void assertNothingIsLeft(ConnectionLimiter limiter) {
-        assertThat(table).isEmpty();
+        assertThat(limiter.snapshot().clients()).isZero();
         assertThat(limiter.snapshot().openConnections()).isZero();
         assertThat(logger.errors()).isEmpty();
     }

@@ -16,12 +16,21 @@ class DeadlinesTest {
 
     private static final ConnectionPhase PHASE = ConnectionPhase.FIRST_BYTE;
 
+    private final ConnectionLimiter limiter =
+            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(0).build());
     private final Deadlines<String> deadlines = new Deadlines<>();
+
+    private GatePermit<String> set(String channel, long timeoutNanos, long nowNanos) {
+        GatePermit<String> permit =
+                limiter.tryAcquire(Addresses.ip("10.0.0.1"), () -> new GatePermit<>(limiter, true, channel));
+        deadlines.set(permit, PHASE, timeoutNanos, nowNanos);
+        return permit;
+    }
 
     @Test
     void expireInTheOrderTheyWereSet() {
-        deadlines.add("a", PHASE, 10, 0);
-        deadlines.add("b", PHASE, 10, 5);
+        set("a", 10, 0);
+        set("b", 10, 5);
         assertThat(deadlines.pollExpired(9)).isNull();
         assertThat(deadlines.pollExpired(10).channel()).isEqualTo("a");
         assertThat(deadlines.pollExpired(14)).isNull();
@@ -31,8 +40,8 @@ class DeadlinesTest {
 
     @Test
     void ofAnotherLengthAreNotHeldUp() {
-        deadlines.add("long", PHASE, 100, 0);
-        deadlines.add("short", PHASE, 10, 1);
+        set("long", 100, 0);
+        set("short", 10, 1);
         assertThat(deadlines.pollExpired(11).channel()).isEqualTo("short");
         assertThat(deadlines.pollExpired(99)).isNull();
         assertThat(deadlines.pollExpired(100).channel()).isEqualTo("long");
@@ -40,22 +49,22 @@ class DeadlinesTest {
 
     @Test
     void thatAreMetHoldOnToNothingAndDoNotExpire() {
-        Deadlines.Entry<String> first = deadlines.add("a", PHASE, 10, 0);
-        deadlines.add("b", PHASE, 10, 0);
-        first.met();
-        assertThat(first.channel()).isNull();
+        GatePermit<String> first = set("a", 10, 0);
+        set("b", 10, 0);
+        first.meetDeadline();
+        assertThat(first.queue).isNull();
         assertThat(deadlines.pollExpired(10).channel()).isEqualTo("b");
         assertThat(deadlines.pollExpired(10)).isNull();
     }
 
     @Test
     void thatAreMetLeaveTheQueueAtOnceWhereverTheyStand() {
-        List<Deadlines.Entry<String>> entries = new ArrayList<>();
+        List<GatePermit<String>> entries = new ArrayList<>();
         for (int i = 0; i < 5; i++) {
-            entries.add(deadlines.add("c" + i, PHASE, 10, i));
+            entries.add(set("c" + i, 10, i));
         }
         for (int i : new int[] {2, 4, 0, 2, 0}) {
-            entries.get(i).met();
+            entries.get(i).meetDeadline();
         }
         assertThat(deadlines.size()).isEqualTo(2);
         assertThat(deadlines.nanosToNext(0, 100)).isEqualTo(11);
@@ -67,33 +76,34 @@ class DeadlinesTest {
 
     @Test
     void thatHaveExpiredCanBeMetAllTheSame() {
-        Deadlines.Entry<String> first = deadlines.add("a", PHASE, 10, 0);
-        Deadlines.Entry<String> second = deadlines.add("b", PHASE, 10, 0);
+        GatePermit<String> first = set("a", 10, 0);
+        GatePermit<String> second = set("b", 10, 0);
         assertThat(deadlines.pollExpired(10)).isSameAs(first);
-        first.met();
-        first.met();
-        assertThat(first.channel()).isNull();
+        assertThat(first.queue).isNotNull();
+        first.meetDeadline();
+        first.meetDeadline();
+        assertThat(first.queue).isNull();
         assertThat(deadlines.pollExpired(10)).isSameAs(second);
         assertThat(second.channel()).isEqualTo("b");
-        assertThat(second.phase()).isEqualTo(PHASE);
-        assertThat(second.timeoutNanos()).isEqualTo(10);
+        assertThat(second.queue.phase()).isEqualTo(PHASE);
+        assertThat(second.queue.timeoutNanos()).isEqualTo(10);
     }
 
     /** Memory follows the connections that wait, though nobody sweeps and the first of them never does a thing. */
     @Test
     void areNoMoreThanConnectionsThatWait() {
-        deadlines.add("silent", PHASE, 10, 0);
+        set("silent", 10, 0);
         for (int i = 0; i < 1000; i++) {
-            deadlines.add("c" + i, PHASE, 10, i).met();
+            set("c" + i, 10, i).meetDeadline();
         }
         assertThat(deadlines.size()).isEqualTo(1);
     }
 
     @Test
     void queuesOfALengthThatIsNotUsedAnyMoreAreForgotten() {
-        deadlines.add("a", PHASE, 10, 0).met();
+        set("a", 10, 0).meetDeadline();
         assertThat(deadlines.pollExpired(0)).isNull();
-        deadlines.add("b", PHASE, 10, 5);
+        set("b", 10, 5);
         assertThat(deadlines.pollExpired(14)).isNull();
         assertThat(deadlines.pollExpired(15).channel()).isEqualTo("b");
     }
@@ -112,9 +122,9 @@ class DeadlinesTest {
                 tasks.add(executor.submit(() -> {
                     try {
                         for (int i = 0; i < each; i++) {
-                            Deadlines.Entry<String> entry = deadlines.add("c", PHASE, 1 + i % 3, 0);
+                            GatePermit<String> entry = set("c", 1 + i % 3, 0);
                             if (i % 2 == 0) {
-                                entry.met();
+                                entry.meetDeadline();
                                 met.incrementAndGet();
                             }
                         }
@@ -127,9 +137,9 @@ class DeadlinesTest {
                 boolean last = false;
                 while (!last) {
                     last = running.get() == 0;
-                    Deadlines.Entry<String> entry;
+                    GatePermit<String> entry;
                     while ((entry = deadlines.pollExpired(3)) != null) {
-                        if (entry.channel() != null) {
+                        if (entry.queue != null) {
                             polled.incrementAndGet();
                         }
                     }
@@ -148,10 +158,72 @@ class DeadlinesTest {
     }
 
     @Test
+    void ofAClosedPermitAreNotKept() {
+        GatePermit<String> closed = set("a", 10, 0);
+        closed.close();
+        assertThat(deadlines.size()).isZero();
+        deadlines.set(closed, PHASE, 10, 0);
+        assertThat(closed.queue).isNull();
+        assertThat(deadlines.size()).isZero();
+        deadlines.handOver(set("b", 10, 0), closed);
+        assertThat(closed.queue).isNull();
+        assertThat(deadlines.size()).isZero();
+    }
+
+    @Test
+    void setAnewReplaceTheOneBefore() {
+        GatePermit<String> first = set("a", 10, 0);
+        set("b", 10, 0);
+        deadlines.set(first, ConnectionPhase.HANDSHAKE, 20, 0);
+        assertThat(deadlines.size()).isEqualTo(2);
+        assertThat(deadlines.pollExpired(19).channel()).isEqualTo("b");
+        assertThat(deadlines.pollExpired(19)).isNull();
+        assertThat(deadlines.pollExpired(20)).isSameAs(first);
+        assertThat(first.queue.phase()).isEqualTo(ConnectionPhase.HANDSHAKE);
+        // Also one that has expired.
+        deadlines.set(first, PHASE, 10, 20);
+        assertThat(deadlines.pollExpired(29)).isNull();
+        assertThat(deadlines.pollExpired(30)).isSameAs(first);
+    }
+
+    @Test
+    void handedOverKeepTheirPlace() {
+        List<GatePermit<String>> entries = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            entries.add(set("c" + i, 10, i));
+        }
+        for (int i = 0; i < 3; i++) {
+            GatePermit<String> from = entries.get(i);
+            GatePermit<String> to = new GatePermit<>(limiter, true, "d" + i);
+            deadlines.handOver(from, to);
+            assertThat(from.queue).isNull();
+            assertThat(deadlines.size()).isEqualTo(3);
+        }
+        for (int i = 0; i < 3; i++) {
+            assertThat(deadlines.pollExpired(9 + i)).isNull();
+            assertThat(deadlines.pollExpired(10 + i).channel()).isEqualTo("d" + i);
+        }
+        assertThat(deadlines.size()).isZero();
+    }
+
+    @Test
+    void handedOverAfterTheyHaveExpiredExpireAgainAtOnce() {
+        GatePermit<String> expired = set("a", 10, 0);
+        set("b", 10, 5);
+        assertThat(deadlines.pollExpired(10)).isSameAs(expired);
+        GatePermit<String> to = new GatePermit<>(limiter, true, "a again");
+        deadlines.handOver(expired, to);
+        assertThat(expired.queue).isNull();
+        assertThat(deadlines.pollExpired(10)).isSameAs(to);
+        deadlines.handOver(new GatePermit<>(limiter, true, "none"), to);
+        assertThat(to.queue).isNotNull();
+    }
+
+    @Test
     void tellHowLongUntilTheNext() {
         assertThat(deadlines.nanosToNext(0, 7)).isEqualTo(7);
-        deadlines.add("a", PHASE, 10, 0);
-        deadlines.add("b", PHASE, 3, 4);
+        set("a", 10, 0);
+        set("b", 3, 4);
         assertThat(deadlines.nanosToNext(4, 70)).isEqualTo(3);
         assertThat(deadlines.nanosToNext(9, 70)).isEqualTo(-2);
         assertThat(deadlines.nanosToNext(4, 2)).isEqualTo(2);
@@ -160,7 +232,7 @@ class DeadlinesTest {
     @Test
     void doNotMindThatTheClockOverflows() {
         long now = Long.MAX_VALUE - 5;
-        deadlines.add("a", PHASE, 10, now);
+        set("a", 10, now);
         assertThat(deadlines.pollExpired(now + 9)).isNull();
         assertThat(deadlines.nanosToNext(now + 9, 100)).isEqualTo(1);
         assertThat(deadlines.pollExpired(now + 10).channel()).isEqualTo("a");

@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -21,12 +20,8 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
 
     private final AtomicLong now = new AtomicLong();
     private final List<String> events = new ArrayList<>();
-    private final ConnectionLimiter limiter = new ConnectionLimiter(
-            ConnectionLimits.defaults(),
-            new ConcurrentHashMap<>(),
-            now::get,
-            new RecordingLogger(),
-            new LimiterListener() {
+    private final ConnectionLimiter limiter =
+            new ConnectionLimiter(ConnectionLimits.defaults(), now::get, new RecordingLogger(), new LimiterListener() {
                 @Override
                 public void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {
                     events.add(client.client() + " " + phase + " " + timeout.toMillis() + (dryRun ? " dry run" : ""));

@@ -23,14 +23,15 @@ import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -57,10 +58,9 @@ class LimitedServerSocketTest {
     private static final String REFUSED = "refused: 127.0.0.2/32 (CONNECTIONS; 2 open, 0 pending, 0 streams; limit 2)";
     private static final Duration DEADLINE = Duration.ofSeconds(20);
 
-    private final ConcurrentHashMap<Client, Client> table = new ConcurrentHashMap<>();
     private final RecordingLogger logger = new RecordingLogger();
     private final ConnectionLimiter limiter =
-            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build(), table, System::nanoTime, logger);
+            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build(), System::nanoTime, logger);
     private final ExecutorService executor = Executors.newCachedThreadPool();
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
     private final List<ServerSocket> servers = new ArrayList<>();
@@ -75,7 +75,7 @@ class LimitedServerSocketTest {
         assertThat(executor.awaitTermination(20, TimeUnit.SECONDS)).isTrue();
         // Those that came in between.
         closeSockets();
-        assertThat(table).isEmpty();
+        assertThat(limiter.snapshot().clients()).isZero();
         assertThat(limiter.snapshot().openConnections()).isZero();
     }
 
@@ -356,12 +356,20 @@ class LimitedServerSocketTest {
     @ParameterizedTest
     @EnumSource(ErrorPolicy.class)
     void ifCountingFailsThePolicyDecides(ErrorPolicy policy) throws Exception {
-        FailingTable<Client, Client> failing = new FailingTable<>();
-        ConnectionLimiter broken = new ConnectionLimiter(
-                ConnectionLimits.builder().onError(policy).build(), failing, System::nanoTime, logger);
+        AtomicBoolean clockFails = new AtomicBoolean();
+        LongSupplier clock = () -> {
+            // In the thread that accepts, and once.
+            if (!Thread.currentThread().getName().equals("connlimit-sweeper") && clockFails.getAndSet(false)) {
+                throw new IllegalStateException("made up");
+            }
+            return System.nanoTime();
+        };
+        ConnectionLimiter broken =
+                new ConnectionLimiter(ConnectionLimits.builder().onError(policy).build(), clock, logger);
         LimitedServerSocket server = new LimitedServerSocket(0, 0, SERVER, broken);
         servers.add(server);
-        failing.adding = FailingTable.When.AFTER;
+        server.expectEstablished();
+        clockFails.set(true);
         Future<Socket> accepting = accepting(server);
         if (policy == ErrorPolicy.ADMIT) {
             Socket client = connect(server, GREEDY);
@@ -373,12 +381,11 @@ class LimitedServerSocketTest {
             assertConnectIsReset(server, GREEDY);
             assertThat(accepting).isNotDone();
         }
-        failing.adding = FailingTable.When.NEVER;
         connect(server, GREEDY);
         (policy == ErrorPolicy.ADMIT ? accepting(server) : accepting)
                 .get(20, TimeUnit.SECONDS)
                 .close();
-        assertThat(failing).isEmpty();
+        assertThat(broken.snapshot().clients()).isZero();
         assertThat(broken.snapshot().openConnections()).isZero();
         assertThat(logger.errors()).hasSize(1);
     }

@@ -9,7 +9,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import javax.management.Attribute;
 import javax.management.JMX;
@@ -33,7 +33,6 @@ class LimiterMXBeanTest {
                     .limit("127.0.0.3", 1)
                     .exempt("10.0.0.0/8")
                     .build(),
-            new ConcurrentHashMap<>(),
             System::nanoTime,
             new RecordingLogger());
     private final List<ConnectionPermit> permits = new ArrayList<>();
@@ -120,9 +119,10 @@ class LimiterMXBeanTest {
                 .reservedConnections(1)
                 .build());
         InetAddress peer = ip("127.0.0.2");
-        permits.add(limiter.tryAcquire(peer, true).orElseThrow());
+        Supplier<ConnectionPermit> pending = () -> new ConnectionPermit(limiter, true);
+        permits.add(limiter.tryAcquire(peer, pending));
         for (int i = 0; i < 2; i++) {
-            assertThat(limiter.tryAcquire(peer, true)).isEmpty();
+            assertThat(limiter.tryAcquire(peer, pending)).isNull();
         }
         open("127.0.0.2", 6);
         assertThat(limiter.tryAcquire(peer)).isEmpty();

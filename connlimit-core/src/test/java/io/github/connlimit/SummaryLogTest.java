@@ -17,7 +17,9 @@ class SummaryLogTest {
 
     private void refuse(int client, int times) {
         for (int i = 0; i < times; i++) {
-            log.add(new Client(IpAddress.of(Addresses.ipv4(client)), 128), () -> "refused " + client);
+            if (log.isFirst(new Client(IpAddress.of(Addresses.ipv4(client)), 128))) {
+                logger.log(System.Logger.Level.INFO, "refused " + client);
+            }
             figures.count(Figures.Event.REFUSED);
         }
     }

@@ -1,0 +1,143 @@
+package io.github.connlimit;
+
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.Consumer;
+
+/**
+ * The clients that have connections, and no others. Its stripes are guarded each by its own monitor, held for a few steps
+ * only. This class is thread-safe.
+ */
+final class ClientTable {
+
+    private static final int STRIPES = 64;
+    private static final int STRIPE_SHIFT = Integer.numberOfLeadingZeros(STRIPES) + 1;
+
+    /** A part of the table, with the totals of its clients. */
+    static final class Part extends Stripe<Client> {
+
+        private long admitted;
+        private long closed;
+
+        /** Finds a client; for the holder of the monitor. */
+        Client get(int hash, long high, long low, int prefix) {
+            return find(bins(), hash, high, low, prefix);
+        }
+
+        /**
+         * Finds a client without the monitor.
+         *
+         * @return {@code null} if it was absent at some moment of this call
+         */
+        Client look(int hash, long high, long low, int prefix) {
+            AtomicReferenceArray<Client> bins = bins();
+            Client found = bins == null ? null : find(bins, hash, high, low, prefix);
+            if (found != null || bins != null && bins == bins()) {
+                return found;
+            }
+            synchronized (this) {
+                return get(hash, high, low, prefix);
+            }
+        }
+
+        private static Client find(AtomicReferenceArray<Client> bins, int hash, long high, long low, int prefix) {
+            Client client = first(bins, hash);
+            while (client != null && !client.is(high, low, prefix)) {
+                client = client.next();
+            }
+            return client;
+        }
+
+        /**
+         * Counts one more connection of a client, which is added with its first; for the holder of the monitor.
+         *
+         * @return how many the client has now
+         */
+        int countUp(Client client) {
+            int open = client.countUp();
+            if (open == 1) {
+                add(client);
+            }
+            admitted++;
+            return open;
+        }
+    }
+
+    private final Part[] parts = new Part[STRIPES];
+
+    ClientTable() {
+        for (int i = 0; i < parts.length; i++) {
+            parts[i] = new Part();
+        }
+    }
+
+    Part part(int hash) {
+        // The low bits tell the bin.
+        return parts[hash >>> STRIPE_SHIFT];
+    }
+
+    /**
+     * Counts one connection less of a client, which is removed with its last. Allocates nothing that it cannot do
+     * without, and so does not fail.
+     *
+     * @return how many the client has now
+     */
+    int countDown(Client client) {
+        Part part = part(client.hash());
+        synchronized (part) {
+            int open = client.countDown();
+            if (open == 0) {
+                part.remove(client);
+            }
+            part.closed++;
+            return open;
+        }
+    }
+
+    /** Runs an action while no other thread changes any count: for what has to be atomic over all clients. */
+    void exclusively(Runnable action) {
+        exclusively(0, action);
+    }
+
+    private void exclusively(int from, Runnable action) {
+        if (from == parts.length) {
+            action.run();
+            return;
+        }
+        synchronized (parts[from]) {
+            exclusively(from + 1, action);
+        }
+    }
+
+    /**
+     * The totals of all clients at one moment.
+     *
+     * @param clients how many clients have connections
+     * @param admitted how many connections have been counted
+     * @param closed how many of those have been counted down
+     */
+    record Totals(long clients, long admitted, long closed) {}
+
+    Totals totals() {
+        long[] sums = new long[3];
+        exclusively(() -> {
+            for (Part part : parts) {
+                sums[0] += part.size();
+                sums[1] += part.admitted;
+                sums[2] += part.closed;
+            }
+        });
+        return new Totals(sums[0], sums[1], sums[2]);
+    }
+
+    /** Passes all clients on, those of each stripe as they are at one moment, and without holding up anything. */
+    void forEach(Consumer<Client> action) {
+        for (Part part : parts) {
+            List<Client> clients;
+            synchronized (part) {
+                clients = part.nodes();
+            }
+            clients.forEach(action);
+        }
+    }
+}

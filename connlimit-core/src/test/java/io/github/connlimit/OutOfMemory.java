@@ -1,0 +1,113 @@
+package io.github.connlimit;
+
+import java.net.InetAddress;
+
+/** A program for a JVM with little memory, which runs out of it again and again while it counts. */
+final class OutOfMemory {
+
+    private static final int CLIENTS = 2000;
+    private static final int ROUNDS = 60;
+
+    /** A link of the chain that fills the memory. */
+    private static final class Ballast {
+
+        private final Ballast next;
+
+        private Ballast(Ballast next) {
+            this.next = next;
+        }
+    }
+
+    private final ConnectionLimiter limiter =
+            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build());
+    private final ConnectionGate<Integer> gate = new ConnectionGate<>(limiter);
+    private final InetAddress[] addresses = new InetAddress[CLIENTS];
+    private final Integer[] channels = new Integer[CLIENTS];
+    private final ConnectionPermit[] permits = new ConnectionPermit[CLIENTS];
+    private Ballast ballast;
+    private int failures;
+    private int admitted;
+
+    private OutOfMemory() {
+        for (int i = 0; i < CLIENTS; i++) {
+            addresses[i] = Addresses.ipv4(0x0a00_0000 + i);
+            channels[i] = i;
+        }
+    }
+
+    public static void main(String... args) {
+        OutOfMemory scenario = new OutOfMemory();
+        // Once with all the memory that it takes, for all classes to be loaded.
+        scenario.open();
+        scenario.close();
+        scenario.check(scenario.failures == 0, "failed with memory");
+        for (int round = 0; round < ROUNDS; round++) {
+            scenario.fill();
+            scenario.leave(round * 7);
+            scenario.open();
+            if (round % 2 == 0) {
+                scenario.ballast = null;
+            }
+            scenario.close();
+            scenario.ballast = null;
+            LimiterSnapshot snapshot = scenario.limiter.snapshot();
+            scenario.check(snapshot.openConnections() == 0, "connections are left");
+            scenario.check(snapshot.clients() == 0, "clients are left");
+            scenario.check(scenario.gate.openConnections() == 0, "permits are left");
+        }
+        scenario.check(scenario.failures >= ROUNDS, "memory ran out too rarely");
+        scenario.check(scenario.admitted > ROUNDS, "hardly anything was admitted");
+        System.out.println(
+                "counts are right, after " + scenario.failures + " failures and " + scenario.admitted + " connections");
+    }
+
+    private void check(boolean holds, String otherwise) {
+        if (!holds) {
+            throw new IllegalStateException(otherwise);
+        }
+    }
+
+    private void fill() {
+        try {
+            while (true) {
+                ballast = new Ballast(ballast);
+            }
+        } catch (OutOfMemoryError full) {
+            // As intended.
+        }
+    }
+
+    private void leave(int links) {
+        for (int i = 0; i < links; i++) {
+            ballast = ballast.next;
+        }
+    }
+
+    /** Until memory has run out a few times; each collection takes its time. */
+    private void open() {
+        int most = failures + 4;
+        for (int i = 0; i < CLIENTS && failures < most; i++) {
+            try {
+                permits[i] = limiter.tryAcquire(addresses[i]).orElse(null);
+                admitted++;
+            } catch (OutOfMemoryError full) {
+                failures++;
+            }
+            if (gate.admit(channels[i], addresses[i], ConnectionPhase.FIRST_BYTE)) {
+                admitted++;
+            } else {
+                failures++;
+            }
+        }
+    }
+
+    private void close() {
+        for (int i = 0; i < CLIENTS; i++) {
+            gate.release(channels[i]);
+            if (permits[i] != null) {
+                permits[i].close();
+                permits[i] = null;
+            }
+        }
+    }
+}
