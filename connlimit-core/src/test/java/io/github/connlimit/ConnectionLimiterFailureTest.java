@@ -34,7 +34,7 @@ class ConnectionLimiterFailureTest {
     void whereverMemoryRunsOutTheCountsAreRight() throws Exception {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx24m",
+                        "-Xmx12m",
                         "-XX:+UseSerialGC",
                         "-cp",
                         System.getProperty("java.class.path"),

@@ -6,15 +6,17 @@ import java.net.InetAddress;
 final class OutOfMemory {
 
     private static final int CLIENTS = 2000;
-    private static final int ROUNDS = 60;
+    private static final int ROUNDS = 40;
 
     /** A link of the chain that fills the memory. */
     private static final class Ballast {
 
         private final Ballast next;
+        private final byte[] weight;
 
-        private Ballast(Ballast next) {
+        private Ballast(Ballast next, int weight) {
             this.next = next;
+            this.weight = weight == 0 ? null : new byte[weight];
         }
     }
 
@@ -68,9 +70,16 @@ final class OutOfMemory {
     }
 
     private void fill() {
+        // In few pieces, as each collection follows the whole chain.
+        fill(1 << 18);
+        fill(1 << 10);
+        fill(0);
+    }
+
+    private void fill(int weight) {
         try {
             while (true) {
-                ballast = new Ballast(ballast);
+                ballast = new Ballast(ballast, weight);
             }
         } catch (OutOfMemoryError full) {
             // As intended.
@@ -78,7 +87,7 @@ final class OutOfMemory {
     }
 
     private void leave(int links) {
-        for (int i = 0; i < links; i++) {
+        for (int i = 0; i < links && ballast.weight == null; i++) {
             ballast = ballast.next;
         }
     }
