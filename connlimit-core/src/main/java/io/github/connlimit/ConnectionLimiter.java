@@ -121,10 +121,11 @@ public final class ConnectionLimiter {
                     return null;
                 }
             }
+            // Before anything is counted: running out of memory must not lose a count.
             if (permit == null) {
-                // Before anything is counted: running out of memory must not lose a count.
                 permit = unbound.get();
             }
+            Client newcomer = client == null ? new Client(high, low, prefix) : null;
             int open;
             RefusalReason over;
             synchronized (part) {
@@ -133,7 +134,7 @@ public final class ConnectionLimiter {
                 }
                 client = part.get(hash, high, low, prefix);
                 if (client == null) {
-                    client = new Client(high, low, prefix);
+                    client = newcomer == null ? new Client(high, low, prefix) : newcomer;
                 }
                 open = client.open();
                 over = over(client, range, permit.isPending() ? read.limits.maxPendingPerClient() : 0);

@@ -2,7 +2,6 @@ package io.github.connlimit;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 
 /** The totals of a limiter since it was made. This class is thread-safe. */
 final class Figures {
@@ -40,18 +39,17 @@ final class Figures {
 
     private static final List<Event> EVENTS = List.of(Event.values());
 
-    // Not LongAdder: it allocates when threads contend, and an increment that fails would be a figure wrong for ever.
-    final AtomicLong responded = new AtomicLong();
-    final AtomicLong reset = new AtomicLong();
+    final Tally responded = new Tally();
+    final Tally reset = new Tally();
 
-    private final List<AtomicLong> events = new ArrayList<>();
+    private final List<Tally> events = new ArrayList<>();
 
     Figures() {
-        EVENTS.forEach(event -> events.add(new AtomicLong()));
+        EVENTS.forEach(event -> events.add(new Tally()));
     }
 
     void count(Event event) {
-        events.get(event.ordinal()).incrementAndGet();
+        events.get(event.ordinal()).increment();
     }
 
     long total(Event event) {

@@ -55,7 +55,7 @@ public final class RefusalBudget {
     Optional<Place> tryTake(InetAddress peer, boolean afterHandshake) {
         ConnectionLimits now = limits.get();
         Optional<Place> place = tryTake(now, now.clientOf(peer), afterHandshake);
-        (place.isPresent() ? figures.responded : figures.reset).incrementAndGet();
+        (place.isPresent() ? figures.responded : figures.reset).increment();
         return place;
     }
 

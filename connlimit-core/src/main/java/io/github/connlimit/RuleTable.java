@@ -7,14 +7,22 @@ import java.util.TreeMap;
 
 /**
  * Which limit and which prefix length hold for an address: the rules, laid out as adjoining ranges of the address space
- * so that the longest matching prefix is found by one binary search, however many rules there are. This class is
- * immutable.
+ * so that the longest matching prefix is found by one binary search, however many rules there are; for IPv4 only among
+ * the ranges of one slice of its address space. This class is immutable.
  */
 final class RuleTable {
+
+    private static final int MOST_SLICE_BITS = 16;
 
     private final long[] high;
     private final long[] low;
     private final Range[] ranges;
+
+    /** The range that the first address of each slice of IPv4 is in, and the one that all of them end before. */
+    private final int[] slices;
+
+    /** By how much an IPv4 address is shifted to give its slice. */
+    private final int sliceShift;
 
     /**
      * @param limit for addresses that no rule names
@@ -47,6 +55,13 @@ final class RuleTable {
         high = ranges.keySet().stream().mapToLong(IpAddress::high).toArray();
         low = ranges.keySet().stream().mapToLong(IpAddress::low).toArray();
         this.ranges = ranges.values().toArray(new Range[0]);
+        // About as many slices as ranges.
+        int bits = Math.min(MOST_SLICE_BITS, Integer.SIZE - Integer.numberOfLeadingZeros(this.ranges.length));
+        sliceShift = Integer.SIZE - bits;
+        slices = new int[(1 << bits) + 1];
+        for (int i = 0; i < slices.length; i++) {
+            slices[i] = search(0, IpAddress.FIRST_IPV4.low() + ((long) i << sliceShift), 0, this.ranges.length - 1);
+        }
     }
 
     private static Cidr ipv4() {
@@ -64,8 +79,17 @@ final class RuleTable {
 
     /** What holds for the address of these two halves. */
     Range find(long high, long low) {
-        int from = 0;
-        int to = ranges.length - 1;
+        if (high == 0 && low >>> Integer.SIZE == 0xffff) {
+            int slice = (int) low >>> sliceShift;
+            return ranges[search(high, low, slices[slice], slices[slice + 1])];
+        }
+        return ranges[search(high, low, 0, ranges.length - 1)];
+    }
+
+    /** Which of these ranges the address is in. */
+    private int search(long high, long low, int first, int last) {
+        int from = first;
+        int to = last;
         while (from < to) {
             int middle = (from + to + 1) >>> 1;
             int order = Long.compareUnsigned(this.high[middle], high);
@@ -75,7 +99,7 @@ final class RuleTable {
                 to = middle - 1;
             }
         }
-        return ranges[from];
+        return from;
     }
 
     /**

@@ -7,7 +7,6 @@ import java.util.StringJoiner;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 
@@ -46,9 +45,9 @@ final class SummaryLog {
      * @return whether the client's event is to have a line of its own, since it is the first
      */
     boolean isFirst(Client client) {
-        AtomicLong known = current.get().perClient.get(client);
+        Tally known = current.get().perClient.get(client);
         if (known != null) {
-            known.incrementAndGet();
+            known.increment();
             return false;
         }
         flush(nanoTime.getAsLong());
@@ -76,7 +75,7 @@ final class SummaryLog {
         private final long startNanos;
         private final long[] totalsBefore;
         private final Set<Client> namedBefore;
-        private final Map<Client, AtomicLong> perClient = new ConcurrentHashMap<>();
+        private final Map<Client, Tally> perClient = new ConcurrentHashMap<>();
         private final AtomicInteger firstLines = new AtomicInteger();
 
         Interval(long startNanos, long[] totalsBefore, Set<Client> namedBefore) {
@@ -91,10 +90,10 @@ final class SummaryLog {
             if (perClient.size() >= MAX_CLIENTS) {
                 return false;
             }
-            AtomicLong fresh = new AtomicLong();
+            Tally fresh = new Tally();
             // A copy, as the client itself leads to others that were once behind it in the table.
-            AtomicLong present = perClient.putIfAbsent(new Client(client.first(), client.prefix()), fresh);
-            (present == null ? fresh : present).incrementAndGet();
+            Tally present = perClient.putIfAbsent(new Client(client.first(), client.prefix()), fresh);
+            (present == null ? fresh : present).increment();
             return present == null && !namedBefore.contains(client) && firstLines.incrementAndGet() <= MAX_FIRST_LINES;
         }
 

@@ -37,8 +37,8 @@ class RefusalBudgetTest {
 
     @AfterEach
     void everyCallIsInTheFigures() {
-        assertThat(figures.responded).hasValue(given.get());
-        assertThat(figures.reset).hasValue(denied.get());
+        assertThat(figures.responded.get()).isEqualTo(given.get());
+        assertThat(figures.reset.get()).isEqualTo(denied.get());
     }
 
     private static InetAddress client(int number) {
