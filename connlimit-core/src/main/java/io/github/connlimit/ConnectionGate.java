@@ -93,7 +93,7 @@ public final class ConnectionGate<C> {
                 permits.remove(permit);
                 permit.close();
             }
-            report("counting a connection failed, onError decides", error);
+            report(Failure.COUNTING, error);
             return limiter.limits().onError() == ErrorPolicy.ADMIT;
         }
     }
@@ -147,7 +147,7 @@ public final class ConnectionGate<C> {
             if (fresh != null && permits.get(channel) != fresh) {
                 fresh.close();
             }
-            report("counting a connection failed, onError decides", error);
+            report(Failure.COUNTING, error);
             return limiter.limits().onError() == ErrorPolicy.ADMIT;
         }
     }
@@ -158,32 +158,36 @@ public final class ConnectionGate<C> {
      * connection that never was pending.
      */
     public void handshakeCompleted(C channel) {
-        note(channel, "noting the end of a handshake failed", permit -> {
-            if (permit.endPending()) {
-                setDeadline(permit, ConnectionPhase.FIRST_BYTE);
-            }
-        });
+        try {
+            note(channel, permit -> {
+                if (permit.endPending()) {
+                    setDeadline(permit, ConnectionPhase.FIRST_BYTE);
+                }
+            });
+        } catch (Throwable error) {
+            report(Failure.NOTING_HANDSHAKE, error);
+        }
     }
 
     /** Says that the first byte of a request has come: the connection is not pending, and no deadline ends it. */
     public void established(C channel) {
-        note(channel, "noting that a connection is established failed", ConnectionPermit::established);
+        try {
+            note(channel, ConnectionPermit::established);
+        } catch (Throwable error) {
+            report(Failure.NOTING_ESTABLISHED, error);
+        }
     }
 
-    private void note(C channel, String failure, Consumer<GatePermit<C>> event) {
-        try {
-            GatePermit<C> permit;
-            do {
-                permit = permits.get(channel);
-                if (permit == null) {
-                    return;
-                }
-                event.accept(permit);
-                // Reassigned in between, perhaps, too early for this to be handed over.
-            } while (permits.get(channel) != permit);
-        } catch (Throwable error) {
-            report(failure, error);
-        }
+    private void note(C channel, Consumer<GatePermit<C>> event) {
+        GatePermit<C> permit;
+        do {
+            permit = permits.get(channel);
+            if (permit == null) {
+                return;
+            }
+            event.accept(permit);
+            // Reassigned in between, perhaps, too early for this to be handed over.
+        } while (permits.get(channel) != permit);
     }
 
     /** The permit of a connection, if it is admitted and not yet released. */
@@ -205,7 +209,7 @@ public final class ConnectionGate<C> {
             permit.close();
             return true;
         } catch (Throwable error) {
-            report("giving back a permit failed", error);
+            report(Failure.RELEASING, error);
             return false;
         }
     }
@@ -240,7 +244,7 @@ public final class ConnectionGate<C> {
                 try {
                     expire(expired, channels);
                 } catch (Throwable error) {
-                    report("a deadline was missed", error);
+                    report(Failure.DEADLINE, error);
                 }
             }
             if (now - releasedClosedNanos >= RELEASE_CLOSED_NANOS) {
@@ -253,7 +257,7 @@ public final class ConnectionGate<C> {
             long most = timeout == 0 ? MAX_SWEEP_NANOS : Math.min(timeout, MAX_SWEEP_NANOS);
             return Math.max(10, TimeUnit.NANOSECONDS.toMillis(deadlines.nanosToNext(now, most)) + 1);
         } catch (Throwable error) {
-            report("a sweep failed", error);
+            report(Failure.SWEEP, error);
             return TimeUnit.NANOSECONDS.toMillis(MAX_SWEEP_NANOS);
         }
     }
@@ -279,7 +283,7 @@ public final class ConnectionGate<C> {
             }
             return closed;
         } catch (Throwable error) {
-            report("closing a connection at its deadline failed", error);
+            report(Failure.CLOSING, error);
             // Once more after the same time: who cannot be closed now must not be let off for ever.
             deadlines.set(expired, missed.phase(), missed.timeoutNanos(), limiter.nanoTime());
             return false;
@@ -314,7 +318,7 @@ public final class ConnectionGate<C> {
                 }
             });
         } catch (Throwable error) {
-            report("sweeping the connections failed", error);
+            report(Failure.SWEEPING_ALL, error);
         }
         return released.get();
     }
@@ -327,7 +331,7 @@ public final class ConnectionGate<C> {
             permit.close();
             return true;
         } catch (Throwable error) {
-            report("sweeping a connection failed", error);
+            report(Failure.SWEEPING, error);
             return false;
         }
     }
@@ -345,7 +349,7 @@ public final class ConnectionGate<C> {
         try {
             return limiter.refusalBudget().tryTake(peer, afterHandshake);
         } catch (Throwable error) {
-            report("taking a place for a refused connection failed", error);
+            report(Failure.RESPONDING, error);
             return Optional.empty();
         }
     }
@@ -353,6 +357,10 @@ public final class ConnectionGate<C> {
     /** How many connections hold a permit of this gate. */
     public long openConnections() {
         return permits.size();
+    }
+
+    void report(Failure failure, Throwable error) {
+        limiter.errors().report(failure, error);
     }
 
     /**

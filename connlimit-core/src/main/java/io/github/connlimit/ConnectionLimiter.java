@@ -22,7 +22,6 @@ import java.util.function.UnaryOperator;
 public final class ConnectionLimiter {
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimiter.class.getName());
-    private static final String TELLING_FAILED = "telling the listeners failed";
 
     private final ClientTable clients = new ClientTable();
     private final List<LimiterListener> listeners;
@@ -214,7 +213,7 @@ public final class ConnectionLimiter {
         try {
             tell(client, open, (listener, usage) -> listener.admitted(usage));
         } catch (Throwable error) {
-            errors.report(TELLING_FAILED, error);
+            errors.report(Failure.TELLING, error);
         }
     }
 
@@ -226,7 +225,7 @@ public final class ConnectionLimiter {
                         (dryRun ? "dry run, would refuse: " : "refused: ") + describe(client, reason.toString()));
             }
         } catch (Throwable error) {
-            errors.report("logging a refusal failed", error);
+            errors.report(Failure.LOGGING_REFUSAL, error);
         }
         figures.count(Figures.Event.refused(reason, dryRun));
         if (listeners.isEmpty()) {
@@ -235,7 +234,7 @@ public final class ConnectionLimiter {
         try {
             tell(client, open, (listener, usage) -> listener.refused(usage, reason, dryRun));
         } catch (Throwable error) {
-            errors.report(TELLING_FAILED, error);
+            errors.report(Failure.TELLING, error);
         }
     }
 
@@ -249,13 +248,13 @@ public final class ConnectionLimiter {
                                 + describe(client, phase + " within " + timeout.toMillis() + " ms"));
             }
         } catch (Throwable error) {
-            errors.report("logging a time-out failed", error);
+            errors.report(Failure.LOGGING_TIMEOUT, error);
         }
         figures.count(Figures.Event.timedOut(dryRun));
         try {
             tell(client, client.open(), (listener, usage) -> listener.timedOut(usage, phase, timeout, dryRun));
         } catch (Throwable error) {
-            errors.report(TELLING_FAILED, error);
+            errors.report(Failure.TELLING, error);
         }
     }
 
@@ -266,7 +265,7 @@ public final class ConnectionLimiter {
         try {
             tell(client, open, (listener, usage) -> listener.closed(usage));
         } catch (Throwable error) {
-            errors.report(TELLING_FAILED, error);
+            errors.report(Failure.TELLING, error);
         }
     }
 
@@ -336,7 +335,7 @@ public final class ConnectionLimiter {
             logger.log(System.Logger.Level.INFO, "limits changed from " + before.limits + " to " + after.limits);
         } catch (Throwable error) {
             // The limits have changed all the same, and an exception would say that they have not.
-            errors.report("logging the changed limits failed", error);
+            errors.report(Failure.LOGGING_CHANGE, error);
         }
     }
 

@@ -21,9 +21,12 @@ final class ErrorLog {
         this.logger = logger;
         this.nanoTime = nanoTime;
         this.nextNanos = new AtomicLong(nanoTime.getAsLong());
+        // Loads them while there is memory.
+        Failure.values();
     }
 
-    void report(String what, Throwable error) {
+    /** @param what what failed, as text */
+    void report(Object what, Throwable error) {
         try {
             long now = nanoTime.getAsLong();
             long next = nextNanos.get();

@@ -185,7 +185,7 @@ public class LimitedServerSocket extends ServerSocket {
                 socket.setSoLinger(true, 0);
             }
         } catch (Throwable error) {
-            gate.report("refusing a connection failed", error);
+            gate.report(Failure.REFUSING, error);
         }
     }
 

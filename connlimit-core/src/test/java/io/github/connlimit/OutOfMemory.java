@@ -39,28 +39,36 @@ final class OutOfMemory {
 
     public static void main(String... args) {
         OutOfMemory scenario = new OutOfMemory();
-        // Once with all the memory that it takes, for all classes to be loaded.
-        scenario.open();
-        scenario.close();
-        scenario.check(scenario.failures == 0, "failed with memory");
-        for (int round = 0; round < ROUNDS; round++) {
-            scenario.fill();
-            scenario.leave(round * 7);
-            scenario.open();
-            if (round % 2 == 0) {
-                scenario.ballast = null;
-            }
-            scenario.close();
+        try {
+            scenario.run();
+        } catch (Throwable error) {
             scenario.ballast = null;
-            LimiterSnapshot snapshot = scenario.limiter.snapshot();
-            scenario.check(snapshot.openConnections() == 0, "connections are left");
-            scenario.check(snapshot.clients() == 0, "clients are left");
-            scenario.check(scenario.gate.openConnections() == 0, "permits are left");
+            throw error;
         }
-        scenario.check(scenario.failures >= ROUNDS, "memory ran out too rarely");
-        scenario.check(scenario.admitted > ROUNDS, "hardly anything was admitted");
-        System.out.println(
-                "counts are right, after " + scenario.failures + " failures and " + scenario.admitted + " connections");
+    }
+
+    private void run() {
+        // Once with all the memory that it takes, for all classes to be loaded.
+        open();
+        close();
+        check(failures == 0, "failed with memory");
+        for (int round = 0; round < ROUNDS; round++) {
+            fill();
+            leave(round * 7);
+            open();
+            if (round % 2 == 0) {
+                ballast = null;
+            }
+            close();
+            ballast = null;
+            LimiterSnapshot snapshot = limiter.snapshot();
+            check(snapshot.openConnections() == 0, "connections are left");
+            check(snapshot.clients() == 0, "clients are left");
+            check(gate.openConnections() == 0, "permits are left");
+        }
+        check(failures >= ROUNDS, "memory ran out too rarely");
+        check(admitted > ROUNDS, "hardly anything was admitted");
+        System.out.println("counts are right, after " + failures + " failures and " + admitted + " connections");
     }
 
     private void check(boolean holds, String otherwise) {

@@ -258,11 +258,11 @@ public final class ConnectionLimitListener
         } catch (ClosedChannelException closed) {
             return;
         } catch (Throwable error) {
-            ErrorPolicy onError = gate.limiter().limits().onError();
-            gate.report("getting the peer address of a connection failed, onError decides", error);
-            if (onError == ErrorPolicy.REFUSE) {
+            // Before it is reported, which might fail for lack of memory.
+            if (gate.limiter().limits().onError() == ErrorPolicy.REFUSE) {
                 Resetting.reset(socket);
             }
+            gate.report("getting the peer address of a connection failed, onError decides", error);
             return;
         }
         if (!admit(socket, peer)) {
@@ -298,8 +298,8 @@ public final class ConnectionLimitListener
                 Resetting.reset(socket);
             }
         } catch (Throwable error) {
-            gate.report("refusing a connection failed", error);
             Resetting.reset(socket);
+            gate.report("refusing a connection failed", error);
         }
     }
 

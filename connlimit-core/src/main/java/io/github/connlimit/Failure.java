@@ -1,0 +1,34 @@
+package io.github.connlimit;
+
+/**
+ * What has failed, for the log. Not literals in the places that catch: the JVM makes a literal when it is first used, which
+ * may be when memory has run out, and what catches an error must not throw another one.
+ */
+enum Failure {
+    COUNTING("counting a connection failed, onError decides"),
+    NOTING_HANDSHAKE("noting the end of a handshake failed"),
+    NOTING_ESTABLISHED("noting that a connection is established failed"),
+    RELEASING("giving back a permit failed"),
+    DEADLINE("a deadline was missed"),
+    SWEEP("a sweep failed"),
+    CLOSING("closing a connection at its deadline failed"),
+    SWEEPING_ALL("sweeping the connections failed"),
+    SWEEPING("sweeping a connection failed"),
+    REFUSING("refusing a connection failed"),
+    RESPONDING("taking a place for a refused connection failed"),
+    TELLING("telling the listeners failed"),
+    LOGGING_REFUSAL("logging a refusal failed"),
+    LOGGING_TIMEOUT("logging a time-out failed"),
+    LOGGING_CHANGE("logging the changed limits failed");
+
+    private final String text;
+
+    Failure(String text) {
+        this.text = text;
+    }
+
+    @Override
+    public String toString() {
+        return text;
+    }
+}
