@@ -244,8 +244,8 @@ public final class ConnectionLimitListener
     /** Called by Jetty for each accepted connection, on the thread that accepts: admits or refuses it. Never throws. */
     @Override
     public void onAccepting(SelectableChannel channel) {
-        // It may have been closed by another listener.
-        if (!(channel instanceof SocketChannel socket) || !socket.isOpen()) {
+        // It may have been closed by another listener, or refused in a ConnectionLimitConnector before.
+        if (!(channel instanceof SocketChannel socket) || !socket.isOpen() || front.isAnswering(socket)) {
             return;
         }
         InetAddress peer;

@@ -215,6 +215,10 @@ final class FrontConnectionFactory implements ConnectionFactory {
         return answered;
     }
 
+    boolean isAnswering(SocketChannel channel) {
+        return !refused.isEmpty() && refused.containsKey(channel);
+    }
+
     private long handshakeMillis() {
         long millis = gate.limiter().limits().handshakeTimeout().toMillis();
         return millis == 0 ? MAX_HANDSHAKE_MILLIS : Math.min(millis, MAX_HANDSHAKE_MILLIS);

@@ -1,0 +1,88 @@
+package io.github.connlimit.jetty;
+
+import io.github.connlimit.ConnectionLimiter;
+import java.io.IOException;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.util.Objects;
+import java.util.concurrent.Executor;
+import org.eclipse.jetty.io.ByteBufferPool;
+import org.eclipse.jetty.server.ConnectionFactory;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.thread.Scheduler;
+
+/**
+ * A Jetty connector that limits its connections as a {@code ServerConnector} with a {@link ConnectionLimitListener} does,
+ * and refuses them at less cost: in {@link #accept}, before Jetty has begun anything with them, so that no selector is
+ * woken. It has a listener of its own, which does all the rest. With {@code acceptors} 0, when selectors accept, there is
+ * no difference. This class is thread-safe as far as {@code ServerConnector} is.
+ */
+public class ConnectionLimitConnector extends ServerConnector {
+
+    private final ConnectionLimitListener listener;
+
+    /**
+     * Makes a connector with Jetty's defaults.
+     *
+     * @param limiter counts the connections of this connector, and perhaps of others too
+     * @param factories as for a {@code ServerConnector}; none for HTTP/1.1 in clear text
+     */
+    public ConnectionLimitConnector(Server server, ConnectionLimiter limiter, ConnectionFactory... factories) {
+        this(server, null, null, null, -1, -1, new ConnectionLimitListener(limiter), factories);
+    }
+
+    /**
+     * Makes a connector.
+     *
+     * @param executor as for a {@code ServerConnector}, as are all but the listener: {@code null}, or -1, for its default
+     * @param listener not yet on any connector
+     * @param factories none for HTTP/1.1 in clear text
+     */
+    public ConnectionLimitConnector(
+            Server server,
+            Executor executor,
+            Scheduler scheduler,
+            ByteBufferPool bufferPool,
+            int acceptors,
+            int selectors,
+            ConnectionLimitListener listener,
+            ConnectionFactory... factories) {
+        super(server, executor, scheduler, bufferPool, acceptors, selectors, orHttp(factories));
+        this.listener = Objects.requireNonNull(listener, "listener");
+        addBean(listener);
+    }
+
+    private static ConnectionFactory[] orHttp(ConnectionFactory... factories) {
+        return factories.length > 0 ? factories : new ConnectionFactory[] {new HttpConnectionFactory()};
+    }
+
+    /** Accepts one connection, and ends it if it is over the limit. */
+    @Override
+    public void accept(int acceptorId) throws IOException {
+        if (!(getTransport() instanceof ServerSocketChannel listening) || !listening.isOpen()) {
+            return;
+        }
+        SocketChannel channel = listening.accept();
+        // Jetty will call it once more for those that go on, which it knows by then.
+        listener.onAccepting(channel);
+        if (channel.isOpen()) {
+            handOn(channel);
+        }
+    }
+
+    /** As ServerConnector does it. */
+    private void handOn(SocketChannel channel) throws IOException {
+        try {
+            channel.configureBlocking(false);
+            configure(channel.socket());
+            getSelectorManager().accept(channel);
+        } catch (Throwable error) {
+            // Jetty does not know it yet, and so will not report its end.
+            channel.close();
+            listener.onAcceptFailed(channel, error);
+            throw error;
+        }
+    }
+}
