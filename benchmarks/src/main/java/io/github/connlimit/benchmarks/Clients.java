@@ -59,4 +59,9 @@ public final class Clients {
     public Key key(int client) {
         return keys[client];
     }
+
+    /** The key made anew from the address, as whoever is given only an address has to. */
+    public Key newKey(int client) {
+        return key(addresses[client]);
+    }
 }

@@ -45,7 +45,8 @@ final class Figures {
                         + " ms for each figure in each of " + rounds
                         + " rounds, contenders in turn. A cell is the median of the rounds, with the smallest and the "
                         + "largest; a ratio is taken in each round. A pair is one connection counted and counted down "
-                        + "again. *Bare compute* is a `ConcurrentHashMap.compute` pair on ready-made keys; "
+                        + "again. *Bare compute* is a `ConcurrentHashMap.compute` pair on ready-made keys, "
+                        + "or on keys that are made of the addresses, which connlimit has to read too; "
                         + "*go-connlimit's way* is one lock and a map from address text to a set of connections; the "
                         + "other two are Guava's, on ready-made keys.");
         for (int count : threads) {
@@ -61,6 +62,7 @@ final class Figures {
                 "connlimit",
                 "time ÷ bare compute",
                 "target",
+                "÷ bare compute, keys of addresses",
                 "go-connlimit's way ÷ its time",
                 "target",
                 "bytes an operation",
@@ -69,12 +71,14 @@ final class Figures {
             Scenario peers = scenario.withoutRules();
             Series own = nanos(scenario, threads, Contender.CONNLIMIT);
             Series overCompute = own.over(nanos(peers, threads, Contender.COMPUTE));
+            Series overAddresses = own.over(nanos(peers, threads, Contender.COMPUTE_OF_ADDRESS));
             Series oneLockOver = nanos(peers, threads, Contender.ONE_LOCK).over(own);
             Series bytes = bytes(scenario, threads, Contender.CONNLIMIT);
             table.row(
                     scenario.title(),
                     overCompute.text(2),
                     verdict(scenario.overCompute(), overCompute),
+                    overAddresses.text(2),
                     oneLockOver.text(1),
                     verdict(scenario.oneLockOver(), oneLockOver),
                     bytes.text(0),
@@ -88,13 +92,11 @@ final class Figures {
     }
 
     private Report.Table times(List<Scenario> scenarios, int threads) {
-        Report.Table table = new Report.Table(
-                "ns an operation; bytes allocated",
-                "connlimit",
-                "bare compute",
-                "go-connlimit's way",
-                "AtomicLongMap",
-                "ConcurrentHashMultiset");
+        List<String> columns = new ArrayList<>(List.of("ns an operation; bytes allocated"));
+        for (Contender contender : Contender.values()) {
+            columns.add(contender.title());
+        }
+        Report.Table table = new Report.Table(columns.toArray(String[]::new));
         for (Scenario scenario : scenarios) {
             List<String> cells = new ArrayList<>();
             cells.add(scenario.title());

@@ -37,7 +37,8 @@ interface Bookkeeping {
         return switch (contender) {
             case CONNLIMIT -> new Gate(clients, limits);
             case ONE_LOCK -> new Direct(contender.counter(clients, limits), clients);
-            case COMPUTE, ATOMIC_LONG_MAP, MULTISET -> new WithMap(contender.counter(clients, limits), clients);
+            case COMPUTE, COMPUTE_OF_ADDRESS, ATOMIC_LONG_MAP, MULTISET ->
+                new WithMap(contender.counter(clients, limits), clients);
         };
     }
 

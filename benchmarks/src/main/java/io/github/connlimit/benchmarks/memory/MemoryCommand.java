@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.concurrent.Callable;
 import org.openjdk.jol.info.GraphStats;
 import picocli.CommandLine.Command;
@@ -79,7 +80,7 @@ public final class MemoryCommand implements Callable<Integer> {
                 "left, KiB",
                 "target");
         double own = Double.NaN;
-        for (Contender contender : Contender.values()) {
+        for (Contender contender : EnumSet.complementOf(EnumSet.of(Contender.COMPUTE_OF_ADDRESS))) {
             System.out.printf("%s, %d clients%n", contender.title(), clients);
             Sizes sizes = measure(contender, clients);
             boolean subject = contender == Contender.CONNLIMIT;

@@ -1,14 +1,17 @@
 package io.github.connlimit.benchmarks.serve;
 
-import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.jetty.ConnectionLimitConnector;
 import io.github.connlimit.jetty.ConnectionLimitListener;
 import java.io.IOException;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.SocketChannel;
 import java.security.GeneralSecurityException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.SelectorManager;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -51,12 +54,12 @@ final class JettyServing {
                 connector.addBean(new ConnectionLimitListener(setup.limiter()));
                 yield connector;
             }
-            case CONNLIMIT_CONNECTOR ->
-                new LimitedConnector(
-                        server,
-                        new ConnectionLimiter(
-                                setup.limits().handshakeTimeout(Duration.ZERO).build()),
-                        factories);
+            case BARE_LISTENER -> {
+                ServerConnector connector = new ServerConnector(server, factories);
+                connector.addBean(new ResettingListener());
+                yield connector;
+            }
+            case CONNLIMIT_CONNECTOR -> new ConnectionLimitConnector(server, setup.limiter(), factories);
             default -> new ServerConnector(server, factories);
         };
     }
@@ -95,11 +98,23 @@ final class JettyServing {
                 limit.setHandler(answer);
                 yield limit;
             }
-            case NONE, CONNLIMIT, CONNLIMIT_CONNECTOR -> answer;
+            case NONE, CONNLIMIT, CONNLIMIT_CONNECTOR, BARE_LISTENER -> answer;
             default ->
                 throw new IllegalArgumentException(
                         "protection: \"" + setup.protection() + "\" is not allowed; Jetty has no such thing");
         };
+    }
+
+    private static final class ResettingListener implements SelectorManager.AcceptListener {
+
+        @Override
+        public void onAccepting(SelectableChannel channel) {
+            try (SocketChannel accepted = (SocketChannel) channel) {
+                accepted.setOption(StandardSocketOptions.SO_LINGER, 0);
+            } catch (IOException gone) {
+                // The client was faster.
+            }
+        }
     }
 
     private static final class Answer extends Handler.Abstract.NonBlocking {

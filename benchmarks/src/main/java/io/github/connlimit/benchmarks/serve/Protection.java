@@ -10,7 +10,10 @@ public enum Protection {
     CONNLIMIT("connlimit"),
 
     /** Jetty only: a connector that refuses in {@code accept}, in place of a listener. */
-    CONNLIMIT_CONNECTOR("connlimit, in a connector's `accept`"),
+    CONNLIMIT_CONNECTOR("connlimit, `ConnectionLimitConnector`"),
+
+    /** Jetty only: the least that a listener can do to refuse. */
+    BARE_LISTENER("a bare listener that resets"),
 
     /** Jetty only. */
     THREAD_LIMIT("Jetty's `ThreadLimitHandler`"),

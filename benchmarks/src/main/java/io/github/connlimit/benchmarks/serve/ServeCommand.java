@@ -37,6 +37,7 @@ public final class ServeCommand implements Callable<Integer> {
             case TOMCAT_NIO2 -> TomcatServing.start(setup, true);
             case LOOP_RESET -> AcceptLoop.start(setup, true);
             case LOOP_CLOSE -> AcceptLoop.start(setup, false);
+            case LOOP_NIO2 -> AsynchronousAcceptLoop.start(setup);
         };
         System.out.println("listening on " + listening);
         System.out.flush();

@@ -14,7 +14,10 @@ public enum ServerKind {
     LOOP_RESET("bare accept-and-reset loop"),
 
     /** Accepts and closes, as where a reset cannot be had. */
-    LOOP_CLOSE("bare accept-and-close loop");
+    LOOP_CLOSE("bare accept-and-close loop"),
+
+    /** The same by asynchronous channels. */
+    LOOP_NIO2("bare accept-and-close loop of NIO2");
 
     private final String title;
 

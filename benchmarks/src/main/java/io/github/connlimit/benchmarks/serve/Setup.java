@@ -30,11 +30,8 @@ record Setup(int port, Protection protection, int maxPerClient, boolean tls) {
     }
 
     ConnectionLimiter limiter() {
-        return new ConnectionLimiter(limits().build());
-    }
-
-    ConnectionLimits.Builder limits() {
-        return ConnectionLimits.builder().maxPerClient(maxPerClient);
+        return new ConnectionLimiter(
+                ConnectionLimits.builder().maxPerClient(maxPerClient).build());
     }
 
     static byte[] body() {

@@ -32,18 +32,25 @@ final class RefusedPart {
     /** A server and what it does about a client at its limit. */
     private record Subject(ServerKind server, Protection protection) {
 
-        private boolean isLoop() {
-            return server == ServerKind.LOOP_RESET || server == ServerKind.LOOP_CLOSE;
+        /** Whether it refuses everything, without a count. */
+        private boolean isBare() {
+            return switch (server) {
+                case LOOP_RESET, LOOP_CLOSE, LOOP_NIO2 -> true;
+                default -> protection == Protection.BARE_LISTENER;
+            };
         }
 
         /** The loop that ends connections in the same way. */
         private Subject loop() {
-            ServerKind kind = server == ServerKind.TOMCAT_NIO2 ? ServerKind.LOOP_CLOSE : ServerKind.LOOP_RESET;
+            ServerKind kind = switch (server) {
+                case TOMCAT_NIO2, LOOP_NIO2, LOOP_CLOSE -> ServerKind.LOOP_CLOSE;
+                default -> ServerKind.LOOP_RESET;
+            };
             return new Subject(kind, Protection.NONE);
         }
 
         private String title() {
-            return server.title() + (isLoop() ? "" : ", " + protection.title());
+            return server.title() + (protection == Protection.NONE ? "" : ", " + protection.title());
         }
     }
 
@@ -81,16 +88,20 @@ final class RefusedPart {
         subjects.add(new Subject(ServerKind.LOOP_RESET, Protection.NONE));
         subjects.add(new Subject(ServerKind.LOOP_CLOSE, Protection.NONE));
         for (ServerKind server : bench.servers()) {
-            subjects.add(new Subject(server, Protection.CONNLIMIT));
             if (server == ServerKind.JETTY) {
+                subjects.add(new Subject(server, Protection.BARE_LISTENER));
                 subjects.add(new Subject(server, Protection.CONNLIMIT_CONNECTOR));
             }
+            if (server == ServerKind.TOMCAT_NIO2) {
+                subjects.add(new Subject(ServerKind.LOOP_NIO2, Protection.NONE));
+            }
+            subjects.add(new Subject(server, Protection.CONNLIMIT));
         }
         return subjects;
     }
 
     private void warmUp(LoadProcess generator, Subject subject, ServerProcess server) throws IOException {
-        if (!subject.isLoop()) {
+        if (!subject.isBare()) {
             // One connection of each client, kept: then each client is at its limit.
             generator.hold(CLIENTS, new Workload(server.port(), false, 0, CLIENTS, 16, 16, 1, 0, 0, 0));
         }
@@ -140,14 +151,15 @@ final class RefusedPart {
             Series cpu = cpu(runs.get(subject));
             Series rateRatio = rate.over(rate(runs.get(subject.loop())));
             Series cpuRatio = cpu.over(cpu(runs.get(subject.loop())));
-            boolean target = !subject.isLoop();
+            boolean target = !subject.isBare();
+            boolean ratio = !subject.equals(subject.loop());
             table.row(
                     subject.title(),
                     rate.text(0),
-                    target ? rateRatio.text(2) : "–",
+                    ratio ? rateRatio.text(2) : "–",
                     target ? RATE.verdict(rateRatio.median()) : "–",
                     cpu.text(1),
-                    target ? cpuRatio.text(2) : "–",
+                    ratio ? cpuRatio.text(2) : "–",
                     target ? CPU.verdict(cpuRatio.median()) : "–",
                     percent(runs.get(subject), true),
                     percent(runs.get(subject), false));
@@ -158,7 +170,8 @@ final class RefusedPart {
                                 + "and again as soon as they are refused. " + bench.rounds()
                                 + " rounds, all servers running and measured in turn. The bare loop accepts a "
                                 + "connection and ends it in the same way, by a reset, or by a FIN for Tomcat NIO2, "
-                                + "where Java has no reset. A cell is the median of the rounds, with the smallest and "
+                                + "where Java has no reset. What is bare refuses everything and counts nothing: it "
+                                + "shows what the way itself costs. A cell is the median of the rounds, with the smallest and "
                                 + "the largest; a ratio is taken in each round. " + bench.remarks())
                 .table(table)
                 .write(bench.results(), "server-refused.md");
