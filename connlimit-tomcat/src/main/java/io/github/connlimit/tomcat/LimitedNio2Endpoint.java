@@ -16,6 +16,9 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
 
     private final LimitedConnections<AsynchronousSocketChannel> limited = limitedConnections();
 
+    /** {@code null} without a Connector. */
+    private volatile ScheduledExecutorService lastUtilityExecutor;
+
     private LimitedConnections<AsynchronousSocketChannel> limitedConnections() {
         Transport<AsynchronousSocketChannel> transport = new Nio2Transport();
         return new LimitedConnections<>(transport, new Nio2LingeringClose(transport));
@@ -28,6 +31,15 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
     @Override
     public void setHandler(Handler<Nio2Channel> handler) {
         super.setHandler(new LimitedHandler<>(handler, limited, Nio2Channel::getIOChannel));
+    }
+
+    /** A connector that has stopped takes its executor away; Tomcat would then make one that nobody shuts down. */
+    @Override
+    public void setUtilityExecutor(ScheduledExecutorService executor) {
+        if (executor != null) {
+            lastUtilityExecutor = executor;
+        }
+        super.setUtilityExecutor(executor);
     }
 
     @Override
@@ -143,7 +155,8 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
 
         @Override
         public ScheduledExecutorService executor() {
-            return getUtilityExecutor();
+            ScheduledExecutorService last = lastUtilityExecutor;
+            return last == null ? getUtilityExecutor() : last;
         }
     }
 }

@@ -17,6 +17,9 @@ class LimitedNioEndpoint extends NioEndpoint {
 
     private final LimitedConnections<SocketChannel> limited = limitedConnections();
 
+    /** {@code null} without a Connector. */
+    private volatile ScheduledExecutorService lastUtilityExecutor;
+
     private LimitedConnections<SocketChannel> limitedConnections() {
         Transport<SocketChannel> transport = new NioTransport();
         return new LimitedConnections<>(transport, new NioLingeringClose(transport));
@@ -29,6 +32,15 @@ class LimitedNioEndpoint extends NioEndpoint {
     @Override
     public void setHandler(Handler<NioChannel> handler) {
         super.setHandler(new LimitedHandler<>(handler, limited, NioChannel::getIOChannel));
+    }
+
+    /** A connector that has stopped takes its executor away; Tomcat would then make one that nobody shuts down. */
+    @Override
+    public void setUtilityExecutor(ScheduledExecutorService executor) {
+        if (executor != null) {
+            lastUtilityExecutor = executor;
+        }
+        super.setUtilityExecutor(executor);
     }
 
     @Override
@@ -142,7 +154,8 @@ class LimitedNioEndpoint extends NioEndpoint {
 
         @Override
         public ScheduledExecutorService executor() {
-            return getUtilityExecutor();
+            ScheduledExecutorService last = lastUtilityExecutor;
+            return last == null ? getUtilityExecutor() : last;
         }
     }
 }

@@ -7,17 +7,18 @@ import java.util.Iterator;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** For NIO: one task looks after all that linger, again and again for as long as there are any. */
-final class NioLingeringClose extends LingeringClose<SocketChannel> implements Runnable {
+final class NioLingeringClose extends LingeringClose<SocketChannel> {
 
     private static final int INTERVAL_MILLIS = 10;
 
-    /** What the task looks after: from when the answer has been begun, so that no two threads use one channel. */
+    /** What is looked after: from when the answer has been begun. */
     private final Queue<Farewell> begun = new ConcurrentLinkedQueue<>();
 
-    private final AtomicBoolean scheduled = new AtomicBoolean();
+    /** What is to look after them next, or {@code null}. */
+    private final AtomicReference<Look> next = new AtomicReference<>();
 
     NioLingeringClose(Transport<SocketChannel> transport) {
         super(transport);
@@ -28,30 +29,45 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> implements R
         farewell.channel.configureBlocking(false);
         send(farewell);
         begun.add(farewell);
-        if (scheduled.compareAndSet(false, true)) {
-            schedule();
-        }
+        scheduleIfNeeded();
     }
 
-    private void schedule() {
+    /** A server that has stopped has dropped the tasks of its executor: nothing must wait for one of them now. */
+    @Override
+    void start() {
+        begun.clear();
+        next.set(null);
+        super.start();
+    }
+
+    private void scheduleIfNeeded() {
+        Look look = new Look();
+        if (!next.compareAndSet(null, look)) {
+            return;
+        }
         try {
-            transport().executor().schedule(this, INTERVAL_MILLIS, TimeUnit.MILLISECONDS);
+            transport().executor().schedule(look, INTERVAL_MILLIS, TimeUnit.MILLISECONDS);
         } catch (Throwable error) {
             // The server is going down, or memory has run out: nobody would look after them.
-            scheduled.set(false);
+            next.compareAndSet(look, null);
             begun.forEach(Farewell::end);
             begun.clear();
         }
     }
 
-    @Override
-    public void run() {
-        try {
-            attendAll();
-        } finally {
-            scheduled.set(false);
-            if (!begun.isEmpty() && scheduled.compareAndSet(false, true)) {
-                schedule();
+    private final class Look implements Runnable {
+
+        @Override
+        public void run() {
+            if (next.get() != this) {
+                return;
+            }
+            try {
+                attendAll();
+            } finally {
+                if (next.compareAndSet(this, null) && !begun.isEmpty()) {
+                    scheduleIfNeeded();
+                }
             }
         }
     }
@@ -61,7 +77,12 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> implements R
         for (Iterator<Farewell> all = begun.iterator(); all.hasNext(); ) {
             Farewell farewell = all.next();
             try {
-                if (!attend(farewell, buffer)) {
+                boolean goesOn;
+                // Of two that look, one has begun before a stop and goes on after the next start.
+                synchronized (farewell) {
+                    goesOn = attend(farewell, buffer);
+                }
+                if (!goesOn) {
                     farewell.end();
                     all.remove();
                 }
