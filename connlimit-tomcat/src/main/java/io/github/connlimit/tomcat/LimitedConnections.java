@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
@@ -160,6 +161,8 @@ final class LimitedConnections<U extends NetworkChannel> {
             } else if (how != Refusal.CLOSE) {
                 transport.resetOnClose(channel);
             }
+        } catch (RejectedExecutionException serverStopped) {
+            // Nobody is answered any more.
         } catch (Throwable error) {
             used.report("refusing a connection failed", error);
         }

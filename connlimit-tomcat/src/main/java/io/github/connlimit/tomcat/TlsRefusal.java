@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.BiConsumer;
 import java.util.function.LongFunction;
 import org.apache.tomcat.util.net.AbstractEndpoint.Handler.SocketState;
@@ -73,8 +74,8 @@ final class TlsRefusal {
                 // at yet when they read it.
                 write(wrapper, http2.goAway());
             }
-        } catch (IOException clientGone) {
-            // Nobody to be told.
+        } catch (IOException | RejectedExecutionException gone) {
+            // The client, so there is nobody to be told; or the server, which closes its connections.
         } catch (RuntimeException error) {
             report.accept("answering a refused connection failed", error);
         }

@@ -151,7 +151,12 @@ final class Http2Connection {
                 }
             }
             case HEADERS -> readHeaders(stream, flags, payload);
-            case DATA -> bodies.get(stream).append(new String(payload, StandardCharsets.US_ASCII));
+            case DATA -> {
+                if (!bodies.containsKey(stream)) {
+                    throw new IOException("data without headers on stream " + stream);
+                }
+                bodies.get(stream).append(new String(payload, StandardCharsets.US_ASCII));
+            }
             case RST_STREAM -> throw new IOException("stream " + stream + " was reset: " + code(payload, 0));
             case GOAWAY -> {
                 if (code(payload, 4) != 0) {

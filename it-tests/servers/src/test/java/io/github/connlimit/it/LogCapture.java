@@ -46,10 +46,19 @@ final class LogCapture implements AutoCloseable {
                 .toList();
     }
 
+    /** What anybody logged as a warning or as worse, the containers among them. */
+    List<LogRecord> allWarnings() {
+        return records.stream().filter(LogCapture::isSevere).toList();
+    }
+
     private static boolean isWarning(LogRecord event) {
         return event.getLoggerName() != null
                 && event.getLoggerName().startsWith("io.github.connlimit.")
-                && event.getLevel().intValue() >= Level.WARNING.intValue();
+                && isSevere(event);
+    }
+
+    private static boolean isSevere(LogRecord event) {
+        return event.getLevel().intValue() >= Level.WARNING.intValue();
     }
 
     /** Forgets the warnings, since the test expected them. */

@@ -66,6 +66,11 @@ final class TestConnection implements AutoCloseable {
         }
     }
 
+    /** The client's own port, or -1 if it has none. */
+    int localPort() {
+        return socket.getLocalPort();
+    }
+
     private void use(Socket stream) throws IOException {
         in = new BufferedInputStream(stream.getInputStream());
         out = stream.getOutputStream();

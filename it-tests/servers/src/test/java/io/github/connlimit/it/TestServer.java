@@ -9,6 +9,9 @@ interface TestServer {
     /** Stops it, whatever its clients are doing; does nothing if it is not started. */
     void stop() throws Exception;
 
+    /** Gives back what it holds even while it is stopped, after which it cannot be started again. */
+    default void destroy() throws Exception {}
+
     /** Where it listens now. */
     int port();
 

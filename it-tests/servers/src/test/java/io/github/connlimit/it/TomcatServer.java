@@ -9,11 +9,13 @@ import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.websocket.DeploymentException;
+import jakarta.websocket.OnError;
 import jakarta.websocket.OnMessage;
 import jakarta.websocket.server.ServerContainer;
 import jakarta.websocket.server.ServerEndpoint;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.concurrent.RejectedExecutionException;
 import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Connector;
@@ -135,6 +137,12 @@ final class TomcatServer implements ContainerServer {
         }
     }
 
+    /** Tomcat keeps its server socket until then, and with NIO2 its threads. */
+    @Override
+    public void destroy() throws Exception {
+        tomcat.destroy();
+    }
+
     @Override
     public void stopConnector() throws Exception {
         connector.stop();
@@ -191,7 +199,7 @@ final class TomcatServer implements ContainerServer {
             try {
                 write(response, Application.ANSWER);
                 async.complete();
-            } catch (IOException | IllegalStateException ended) {
+            } catch (IOException | IllegalStateException | RejectedExecutionException ended) {
                 // The client has gone, or the server has stopped.
             }
         }
@@ -211,5 +219,9 @@ final class TomcatServer implements ContainerServer {
         public String echo(String message) {
             return message;
         }
+
+        /** A client that leaves without a close frame is no error here. */
+        @OnError
+        public void failed(Throwable cause) {}
     }
 }

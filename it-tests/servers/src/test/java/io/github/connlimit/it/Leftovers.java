@@ -1,0 +1,111 @@
+package io.github.connlimit.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.connlimit.ConnectionPermit;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import javax.management.ObjectName;
+
+/** What there is in this process now; later, it tells what is new and should be gone. */
+final class Leftovers {
+
+    private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
+
+    /** What a test and a container keep for the next time: constants, pools, caches. */
+    private static final long HEAP_TOLERANCE_BYTES = 24L << 20;
+
+    /** A container may still know the last server, which knows the clients of its last summary. */
+    private static final long OBJECTS_TOLERANCE = 500;
+
+    /** Begun anew by a WebSocket that is opened while its application stops, and never ended. */
+    private static final String TOMCATS_OWN = "WebSocket background processing";
+
+    private final Set<Thread> threads = new HashSet<>(Thread.getAllStackTraces().keySet());
+    private final Map<String, Long> objects = objects();
+    private final long heapBytes = heapBytes();
+    private final Map<String, Integer> descriptors = descriptors();
+
+    /** Waits until everything is gone that came after this was made. */
+    void awaitNone() {
+        TestBed.awaitUntil(
+                "threads that are left behind",
+                () -> assertThat(Thread.getAllStackTraces().keySet())
+                        .filteredOn(thread ->
+                                !threads.contains(thread) && !thread.getName().equals(TOMCATS_OWN))
+                        .isEmpty());
+        TestBed.awaitUntil(
+                "file descriptors that are left behind",
+                () -> assertThat(descriptors()).isEqualTo(descriptors));
+        TestBed.awaitUntil("objects of connlimit that are left behind", () -> {
+            Map<String, Long> now = objects();
+            assertThat(now).doesNotContainKey(ConnectionPermit.class.getName());
+            assertThat(sum(now)).as("%s before, now %s", objects, now).isLessThan(sum(objects) + OBJECTS_TOLERANCE);
+            assertThat(heapBytes()).as("bytes").isLessThan(heapBytes + HEAP_TOLERANCE_BYTES);
+        });
+    }
+
+    private static long sum(Map<String, Long> counts) {
+        return counts.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    static long heapBytes() {
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+    }
+
+    /** The living objects of connlimit's own classes; to tell them, the garbage is collected. */
+    static Map<String, Long> objects() {
+        String histogram;
+        try {
+            histogram = (String) ManagementFactory.getPlatformMBeanServer()
+                    .invoke(
+                            new ObjectName("com.sun.management:type=DiagnosticCommand"),
+                            "gcClassHistogram",
+                            new Object[] {new String[0]},
+                            new String[] {String[].class.getName()});
+        } catch (javax.management.JMException error) {
+            throw new IllegalStateException(error);
+        }
+        Map<String, Long> objects = new TreeMap<>();
+        histogram.lines().forEach(line -> {
+            String[] fields = line.trim().split("\\s+");
+            if (fields.length >= 4
+                    && fields[3].startsWith("io.github.connlimit.")
+                    && !fields[3].startsWith("io.github.connlimit.it.")) {
+                objects.put(fields[3], Long.parseLong(fields[1]));
+            }
+        });
+        return objects;
+    }
+
+    /** How many there are of sockets, selectors and the like; not files, which the class loader opens when it likes. */
+    static Map<String, Integer> descriptors() {
+        Map<String, Integer> counts = new TreeMap<>();
+        if (!Files.isDirectory(DESCRIPTORS)) {
+            return counts;
+        }
+        try (Stream<Path> all = Files.list(DESCRIPTORS)) {
+            for (Path one : all.toList()) {
+                try {
+                    String target = Files.readSymbolicLink(one).toString();
+                    if (!target.startsWith("/")) {
+                        counts.merge(target.replaceAll("\\[?\\d+]?$", ""), 1, Integer::sum);
+                    }
+                } catch (NoSuchFileException closed) {
+                    // The one by which the directory was read, at least.
+                }
+            }
+        } catch (IOException error) {
+            throw new java.io.UncheckedIOException(error);
+        }
+        return counts;
+    }
+}
