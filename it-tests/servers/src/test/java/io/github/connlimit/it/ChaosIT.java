@@ -26,11 +26,13 @@ class ChaosIT {
                     "org.eclipse.jetty.util.thread.QueuedThreadPool: (Couldn't stop|Stopped without) .*",
                     // The virtual machine of the tests is started without.
                     "org.apache.catalina.loader.WebappClassLoaderBase: You need to add \"--add-opens=.*",
+                    // NIO2 has one pool of threads, for as long as the connector exists.
+                    "org.apache.catalina.loader.WebappClassLoaderBase: .* started a thread named \\[https?-.*-exec-.*",
                     // Tomcat's threads and applications end before its connections do.
                     "org.apache.coyote.http11.Http11Nio2?Protocol: .* java.util.concurrent.RejectedExecutionException",
                     "org.apache.catalina.core.ContainerBase.* java.util.concurrent.RejectedExecutionException",
                     "org.apache.catalina.connector.CoyoteAdapter: .*IllegalStateException: Calling \\[asyncTimeout\\(\\)\\].*")
-            .map(Pattern::compile)
+            .map(logged -> Pattern.compile(logged, Pattern.DOTALL))
             .toList();
 
     private final long seed = Long.getLong("connlimit.it.chaos.seed", System.nanoTime());
