@@ -6,8 +6,10 @@ import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
 import io.github.connlimit.Refusal;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -17,14 +19,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * Hundreds of connections of many clients that do anything at any time, while limits change and the connector is stopped
@@ -34,13 +29,6 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 final class Chaos {
 
     private static final int THREADS = 24;
-
-    /** How many connections a thread has open at most. */
-    private static final int OPEN_PER_THREAD = 12;
-
-    private static final int MOST_AT_ONCE_IN_A_FLOOD = 20;
-
-    private static final List<String> CLIENTS = clients();
 
     /** What happens in every round, in an order that is drawn by lot. */
     private static final List<Move> ROUND = List.of(
@@ -59,28 +47,13 @@ final class Chaos {
             Move.WAIT);
 
     private final TestBed<? extends ContainerServer> bed;
-    private final ChaosProtocol protocol;
     private final long seed;
     private final Random random;
+    private final Crowd crowd;
     private final LimitHistory history;
-    private final ServedConnections served = new ServedConnections();
 
-    /** Held for reading by each step of a client: who holds it for writing has them all stand still. */
-    private final ReadWriteLock still = new ReentrantReadWriteLock(true);
-
-    /** When the open connections were begun, by the client's address and port. */
-    private final Map<InetSocketAddress, Long> begun = new ConcurrentHashMap<>();
-
-    /** Where the server listens and has listened. Used by the thread that runs this. */
+    /** Where the server listens and has listened. */
     private final Set<Integer> ports = new HashSet<>();
-
-    /** Where to connect to, or 0 if the server is stopped. */
-    private volatile int port;
-
-    /** Requests that were sent earlier than this may have met a server that was being stopped. */
-    private volatile long unavailableUntilNanos;
-
-    private volatile boolean over;
 
     /** What is left of the round. */
     private final List<Move> moves = new ArrayList<>();
@@ -89,49 +62,31 @@ final class Chaos {
     private int checks;
     private int mostAtOnce;
 
-    Chaos(TestBed<? extends ContainerServer> bed, ChaosProtocol protocol, long seed) {
+    Chaos(TestBed<? extends ContainerServer> bed, ChaosProtocol protocol, long seed) throws GeneralSecurityException {
         this.bed = bed;
-        this.protocol = protocol;
         this.seed = seed;
         this.random = new Random(seed);
+        this.crowd = new Crowd(protocol);
         this.history = new LimitHistory(bed.limiter(), System.nanoTime());
-    }
-
-    private static List<String> clients() {
-        List<String> clients = new ArrayList<>();
-        for (int block = 1; block <= 3; block++) {
-            for (int i = 1; i <= 16; i++) {
-                clients.add("127.0." + block + "." + i);
-            }
-        }
-        return List.copyOf(clients);
     }
 
     /** Runs for so long, and ends with all clients gone. */
     void run(Duration duration) throws Exception {
         started();
-        ExecutorService threads = Executors.newFixedThreadPool(THREADS);
-        List<Future<?>> workers = new ArrayList<>();
         try {
-            for (int i = 0; i < THREADS; i++) {
-                workers.add(threads.submit(new Worker(new Random(seed + 1 + i))));
-            }
+            crowd.start(THREADS, seed + 1);
             long end = System.nanoTime() + duration.toNanos();
             while (System.nanoTime() < end) {
                 TimeUnit.MILLISECONDS.sleep(random.nextInt(50));
                 bed.application().completeLater();
                 disturb();
-                failIfFailed(workers);
+                crowd.failIfFailed();
             }
         } finally {
-            over = true;
-            threads.shutdown();
-            while (!threads.awaitTermination(5, TimeUnit.MILLISECONDS)) {
-                bed.application().completeLater();
-            }
+            crowd.end(bed.application()::completeLater);
         }
-        failIfFailed(workers);
-        mostAtOnce = served.check(history);
+        crowd.failIfFailed();
+        mostAtOnce = crowd.served().check(history);
         bed.application().completeLater();
         bed.awaitZero();
     }
@@ -158,15 +113,6 @@ final class Chaos {
         return mostAtOnce;
     }
 
-    /** A client that has failed has a reason to tell. */
-    private static void failIfFailed(List<Future<?>> workers) throws Exception {
-        for (Future<?> worker : workers) {
-            if (worker.isDone()) {
-                worker.get();
-            }
-        }
-    }
-
     /** What an administrator may do. */
     private enum Move {
         WAIT,
@@ -185,14 +131,14 @@ final class Chaos {
             case CHECK -> check();
             case RECONFIGURE -> history.reconfigure(limits());
             case RESTART_CONNECTOR -> {
-                stopping();
+                crowd.serverStopping();
                 bed.server().stopConnector();
                 stopped();
                 bed.server().startConnector();
                 started();
             }
             case RESTART_SERVER -> {
-                stopping();
+                crowd.serverStopping();
                 bed.server().stop();
                 stopped();
                 bed.server().start();
@@ -202,14 +148,10 @@ final class Chaos {
         }
     }
 
-    private void stopping() {
-        unavailableUntilNanos = Long.MAX_VALUE;
-    }
-
     /** Nobody is accepted now, so clients need not stand still. They could not: Tomcat leaves its backlog open. */
     private void stopped() {
         stops++;
-        port = 0;
+        crowd.serverStopped();
         TestBed.awaitUntil("nothing held by a server that is stopped", () -> {
             assertHeldIsCounted();
             assertThat(bed.limiter().snapshot().openConnections()).isZero();
@@ -217,9 +159,8 @@ final class Chaos {
     }
 
     private void started() {
-        unavailableUntilNanos = System.nanoTime();
-        port = bed.server().port();
-        ports.add(port);
+        ports.add(bed.server().port());
+        crowd.serverStarted(bed.server().port());
     }
 
     private ConnectionLimits limits() {
@@ -242,23 +183,13 @@ final class Chaos {
      * While all clients stand still: the server holds as many sockets of each client as are counted, and of no client
      * more than it may have.
      */
-    private void check() {
-        boolean all = false;
-        try {
-            while (!(all = still.writeLock().tryLock(10, TimeUnit.MILLISECONDS))) {
-                bed.application().completeLater();
-            }
-            checks++;
+    private void check() throws InterruptedException {
+        checks++;
+        crowd.whileAllStandStill(bed.application()::completeLater, () -> {
             TestBed.awaitUntil("as many sockets as are counted", this::assertHeldIsCounted);
             assertNoneHasTooMany();
             bed.awaitServing();
-        } catch (InterruptedException stopped) {
-            throw new IllegalStateException(stopped);
-        } finally {
-            if (all) {
-                still.writeLock().unlock();
-            }
-        }
+        });
     }
 
     private Map<String, List<InetSocketAddress>> held() throws IOException {
@@ -292,7 +223,7 @@ final class Chaos {
             for (Map.Entry<String, List<InetSocketAddress>> client : held().entrySet()) {
                 // All of them were admitted by the time the last one was, which was after it had begun.
                 long lastBegun = client.getValue().stream()
-                        .mapToLong(peer -> begun.getOrDefault(peer, history.beginNanos()))
+                        .mapToLong(peer -> crowd.beginNanos(peer, history.beginNanos()))
                         .max()
                         .orElseThrow();
                 assertThat(client.getValue())
@@ -301,81 +232,7 @@ final class Chaos {
                                 history.most(InetAddress.getByName(client.getKey()), lastBegun, System.nanoTime()));
             }
         } catch (IOException error) {
-            throw new java.io.UncheckedIOException(error);
-        }
-    }
-
-    /** Plays some of the clients. */
-    private final class Worker implements Callable<Void> {
-
-        private final Random dice;
-        private final List<Open> open = new ArrayList<>();
-
-        Worker(Random dice) {
-            this.dice = dice;
-        }
-
-        /** A connection, and by what it is found among those that have begun. */
-        private record Open(ChaosConnection connection, InetSocketAddress local) {}
-
-        @Override
-        public Void call() throws Exception {
-            try {
-                while (!over) {
-                    still.readLock().lock();
-                    try {
-                        step();
-                    } finally {
-                        still.readLock().unlock();
-                    }
-                }
-                return null;
-            } finally {
-                while (!open.isEmpty()) {
-                    close(open.get(0), ChaosConnection.Ending.values()[dice.nextInt(3)]);
-                }
-            }
-        }
-
-        private void step() throws IOException {
-            if (port != 0 && (open.isEmpty() || open.size() < OPEN_PER_THREAD && dice.nextInt(4) == 0)) {
-                String client = CLIENTS.get(dice.nextInt(CLIENTS.size()));
-                connect(client, dice.nextInt(30) == 0 ? MOST_AT_ONCE_IN_A_FLOOD : 1);
-            } else if (open.isEmpty()) {
-                Thread.yield();
-            } else {
-                Open one = open.get(dice.nextInt(open.size()));
-                if (!one.connection.step()) {
-                    forget(one);
-                }
-            }
-        }
-
-        private void connect(String client, int times) throws IOException {
-            for (int i = 0; i < times && port != 0; i++) {
-                ServedConnections.Life life = served.begin(client);
-                try {
-                    TestConnection connection = new TestConnection(client, TestBed.SERVER, port);
-                    InetSocketAddress local =
-                            new InetSocketAddress(InetAddress.getByName(client), Math.max(0, connection.localPort()));
-                    begun.put(local, life.beginNanos());
-                    open.add(new Open(
-                            new ChaosConnection(bed, protocol, dice, connection, life, () -> unavailableUntilNanos),
-                            local));
-                } catch (java.net.ConnectException stopped) {
-                    return;
-                }
-            }
-        }
-
-        private void close(Open one, ChaosConnection.Ending ending) throws IOException {
-            one.connection.end(ending);
-            forget(one);
-        }
-
-        private void forget(Open one) {
-            open.remove(one);
-            begun.remove(one.local);
+            throw new UncheckedIOException(error);
         }
     }
 }

@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
-import java.security.GeneralSecurityException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.function.LongSupplier;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 
 /** One connection of a client that does anything, well-meant or not, step by step. Not thread-safe. */
@@ -32,7 +33,7 @@ final class ChaosConnection {
     /** The beginning of HTTP/2, which is not the end of a request in HTTP/1. */
     private static final String HALF_PREFACE = "PRI * HTTP/2.0\r\n\r\nSM";
 
-    private final TestBed<?> bed;
+    private final SSLContext tls;
     private final ChaosProtocol protocol;
     private final Random random;
     private final ServedConnections.Life life;
@@ -46,13 +47,13 @@ final class ChaosConnection {
     private WebSocketConnection webSocket;
 
     ChaosConnection(
-            TestBed<?> bed,
+            SSLContext tls,
             ChaosProtocol protocol,
             Random random,
             TestConnection connection,
             ServedConnections.Life life,
             LongSupplier unavailableUntilNanos) {
-        this.bed = bed;
+        this.tls = tls;
         this.protocol = protocol;
         this.random = random;
         this.connection = connection;
@@ -134,7 +135,7 @@ final class ChaosConnection {
         } else {
             boolean second = random.nextInt(5) != 0 == (protocol == ChaosProtocol.HTTP2);
             state = second ? State.HTTP2 : State.HTTP1;
-            bed.secure(connection, second ? "h2" : "http/1.1");
+            connection.handshake(tls, second ? "h2" : "http/1.1");
             if (random.nextInt(10) == 0) {
                 // Nothing more than a handshake, for now.
                 return;
@@ -152,22 +153,21 @@ final class ChaosConnection {
     private byte[] beginning() {
         byte[] whole;
         if (protocol == ChaosProtocol.PLAIN) {
-            whole = (random.nextBoolean() ? HALF_REQUEST : HALF_PREFACE)
-                    .getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+            whole = (random.nextBoolean() ? HALF_REQUEST : HALF_PREFACE).getBytes(StandardCharsets.US_ASCII);
         } else {
             whole = clientHello();
         }
         return Arrays.copyOf(whole, 1 + random.nextInt(whole.length - 1));
     }
 
-    private static byte[] clientHello() {
+    private byte[] clientHello() {
         try {
-            SSLEngine engine = SelfSignedCertificate.clientContext().createSSLEngine("localhost", 443);
+            SSLEngine engine = tls.createSSLEngine("localhost", 443);
             engine.setUseClientMode(true);
             ByteBuffer hello = ByteBuffer.allocate(engine.getSession().getPacketBufferSize());
             engine.wrap(ByteBuffer.allocate(0), hello);
             return Arrays.copyOf(hello.array(), hello.position());
-        } catch (GeneralSecurityException | IOException error) {
+        } catch (IOException error) {
             throw new IllegalStateException(error);
         }
     }
@@ -202,7 +202,7 @@ final class ChaosConnection {
             case 0 -> pipeline(2 + random.nextInt(8));
             case 1 -> answered(connection.request("/async").response(), life.beginNanos());
             case 2, 3 -> upgrade();
-            case 4 -> breakOff(HALF_REQUEST.getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+            case 4 -> breakOff(HALF_REQUEST.getBytes(StandardCharsets.US_ASCII));
             case 5 -> {
                 // Leaves with a request under way.
                 connection.request(random.nextBoolean() ? "/" : "/async");

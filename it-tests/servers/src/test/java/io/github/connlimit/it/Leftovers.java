@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionPermit;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -14,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import javax.management.JMException;
 import javax.management.ObjectName;
 
 /** What there is in this process now; later, it tells what is new and should be gone. */
@@ -76,7 +78,7 @@ final class Leftovers {
                             "gcClassHistogram",
                             new Object[] {new String[0]},
                             new String[] {String[].class.getName()});
-        } catch (javax.management.JMException error) {
+        } catch (JMException error) {
             throw new IllegalStateException(error);
         }
         Map<String, Long> objects = new TreeMap<>();
@@ -110,7 +112,7 @@ final class Leftovers {
                 }
             }
         } catch (IOException error) {
-            throw new java.io.UncheckedIOException(error);
+            throw new UncheckedIOException(error);
         }
         return counts;
     }

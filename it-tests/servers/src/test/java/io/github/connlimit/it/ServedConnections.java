@@ -65,6 +65,11 @@ final class ServedConnections {
         return new Life(client, System.nanoTime());
     }
 
+    /** Forgets what has been so far, of connections that have ended or not. */
+    void forget() {
+        lives.clear();
+    }
+
     /**
      * Checks that no client ever had more connections than the limits in force when it got them; to be called when none
      * of its connections is in use.
