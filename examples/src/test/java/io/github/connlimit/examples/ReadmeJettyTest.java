@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
+import io.github.connlimit.jetty.ConnectionLimitConnector;
 import io.github.connlimit.jetty.ConnectionLimitHandler;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
 import io.github.connlimit.jetty.ConnectionLimitListener;
@@ -70,6 +71,24 @@ class ReadmeJettyTest {
                 assertThat(client.get("/")).isEqualTo("200 OK\n");
                 assertThat(limiter.snapshot().openConnections()).isZero();
             }
+        } finally {
+            server.stop();
+        }
+    }
+
+    @Test
+    void limitsByAConnectorOfItsOwn() throws Exception {
+        ConnectionLimiter limiter =
+                new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(3).build());
+        Server server = new Server();
+        server.setHandler(new Ok());
+        // tag::jetty-limit-connector[]
+        ServerConnector connector = new ConnectionLimitConnector(server, limiter); // not new ServerConnector
+        // end::jetty-limit-connector[]
+        server.addConnector(connector);
+        server.start();
+        try {
+            LimitAssertions.assertLimit(3, limiter, connector.getLocalPort());
         } finally {
             server.stop();
         }
