@@ -192,7 +192,12 @@ public final class ConnectionGate<C> {
 
     /** The permit of a connection, if it is admitted and not yet released. */
     public Optional<ConnectionPermit> permit(C channel) {
-        return Optional.ofNullable(permits.get(channel));
+        try {
+            return Optional.ofNullable(permits.get(channel));
+        } catch (Throwable error) {
+            report(Failure.FINDING, error);
+            return Optional.empty();
+        }
     }
 
     /**
