@@ -85,7 +85,15 @@ final class AdmittedPart {
     }
 
     private static Report.Table table(String figure) {
-        return new Report.Table("server", figure, "with", "with ÷ without", "target", "server busy", "generator busy");
+        return new Report.Table(
+                "server",
+                figure,
+                "with",
+                "with ÷ without",
+                "target",
+                "server CPU, with ÷ without",
+                "server busy",
+                "generator busy");
     }
 
     private Optional<Pair> pair(LoadProcess generator, ServerKind kind, boolean onFirst) throws IOException {
@@ -147,14 +155,22 @@ final class AdmittedPart {
                 series(pairs, pair -> choice.of(pair.off(), run -> run.load().completedPerSecond()));
         Series on = series(pairs, pair -> choice.of(pair.on(), run -> run.load().completedPerSecond()));
         Series ratio = on.over(off);
+        Series cpu = series(pairs, pair -> choice.of(pair.on(), AdmittedPart::cpu))
+                .over(series(pairs, pair -> choice.of(pair.off(), AdmittedPart::cpu)));
         table.row(
                 server.title(),
                 off.text(0),
                 on.text(0),
                 ratio.text(3),
                 RATIO.verdict(ratio.median()),
+                cpu.text(3),
                 percent(series(pairs, pair -> choice.of(pair.on(), Bench.Run::serverBusy))),
                 percent(series(pairs, pair -> choice.of(pair.on(), Bench.Run::generatorBusy))));
+    }
+
+    /** Of the server, for each connection or request, in nanoseconds. */
+    private static double cpu(Bench.Run run) {
+        return (double) run.serverCpuNanos() / run.load().completed();
     }
 
     private static void latencyRow(Report.Table table, ServerKind server, List<Pair> pairs) {
