@@ -44,6 +44,8 @@ final class Soak {
     public static void main(String[] arguments) throws Exception {
         // A server says much about clients that leave, and connlimit about those that it refuses.
         Logger.getLogger("").setLevel(Level.OFF);
+        // Nor of this one: Tomcat's threads, replaced at once, die of clients that leave while HTTP/2 begins.
+        Thread.setDefaultUncaughtExceptionHandler((thread, error) -> {});
         Soak soak = new Soak(Duration.ofMinutes(Integer.parseInt(arguments[0])));
         boolean clean = false;
         try {

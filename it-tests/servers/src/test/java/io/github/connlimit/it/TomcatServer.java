@@ -15,7 +15,6 @@ import jakarta.websocket.server.ServerContainer;
 import jakarta.websocket.server.ServerEndpoint;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.concurrent.RejectedExecutionException;
 import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Connector;
@@ -199,8 +198,8 @@ final class TomcatServer implements ContainerServer {
             try {
                 write(response, Application.ANSWER);
                 async.complete();
-            } catch (IOException | IllegalStateException | RejectedExecutionException ended) {
-                // The client has gone, or the server has stopped.
+            } catch (IOException | RuntimeException ended) {
+                // The client has gone, or the server has stopped, and Tomcat has recycled what belongs to the request.
             }
         }
 
