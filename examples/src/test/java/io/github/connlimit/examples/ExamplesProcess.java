@@ -31,6 +31,10 @@ final class ExamplesProcess implements AutoCloseable {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Djava.io.tmpdir=" + temporary,
+                // As for these tests themselves.
+                "-Dsun.nio.ch.internalThreadPoolSize=2",
+                // It lives for a second or two.
+                "-XX:TieredStopAtLevel=1",
                 "-jar",
                 System.getProperty("connlimit.examples.jar")));
         command.addAll(List.of(arguments));

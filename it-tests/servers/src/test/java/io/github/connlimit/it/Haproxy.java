@@ -4,7 +4,6 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,7 +32,7 @@ final class Haproxy implements AutoCloseable {
      * @param server further words about the server behind it, or empty
      */
     Haproxy(Path directory, String mode, String frontend, String server, int serverPort) throws IOException {
-        port = freePort();
+        port = FreePort.find();
         Path configuration = directory.resolve("haproxy.cfg");
         Files.writeString(configuration, """
                 global
@@ -59,12 +58,6 @@ final class Haproxy implements AutoCloseable {
         } catch (RuntimeException | Error notListening) {
             close();
             throw notListening;
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
         }
     }
 

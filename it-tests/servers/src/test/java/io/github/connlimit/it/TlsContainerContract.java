@@ -55,15 +55,19 @@ interface TlsContainerContract extends ContainerContract, TlsContract {
         });
     }
 
+    /** The clients close when they have read the answer; the last one leaves that to the server, which takes a while. */
     private void assertAnswered(String request) throws Exception {
         startResponding();
         for (int i = 1; i <= 5; i++) {
             String client = "127.0.1." + i;
+            boolean last = i == 5;
             TestConnection admitted = bed().admitted(client);
             ContainerContract.unlessTooSlow(() -> {
                 try (TestConnection refused = bed().open(client).write(request)) {
                     ContainerContract.assertTooManyRequests(refused);
-                    awaitEndOfTls(refused);
+                    if (last) {
+                        awaitEndOfTls(refused);
+                    }
                 }
             });
             bed().assertServed(admitted);

@@ -3,8 +3,8 @@ package io.github.connlimit.it.tomcat;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.it.FreePort;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -58,12 +58,6 @@ final class TomcatDistribution implements AutoCloseable {
         output = home.resolve("logs/catalina.out");
     }
 
-    int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        }
-    }
-
     /** Makes a key and its certificate as the README does. */
     Path makeKeystore() throws IOException, InterruptedException {
         Path keystore = home.resolve("conf/localhost.p12");
@@ -105,7 +99,7 @@ final class TomcatDistribution implements AutoCloseable {
                         .matcher(stock)
                         .replaceFirst(connectors.replace("$", "\\$"))
                         .replace(engine, engine + "\n" + valve)
-                        .replace(shutdown, "<Server port=\"" + freePort() + "\""));
+                        .replace(shutdown, "<Server port=\"" + FreePort.find() + "\""));
     }
 
     void start() throws IOException {
@@ -135,6 +129,8 @@ final class TomcatDistribution implements AutoCloseable {
                 new ProcessBuilder(home.resolve("bin/catalina.sh").toString(), command);
         builder.environment().keySet().removeIf(name -> name.matches("CATALINA_.*|JAVA_.*|JRE_.*|JDK_.*|CLASSPATH"));
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        // As for these tests themselves.
+        builder.environment().put("CATALINA_OPTS", "-Dsun.nio.ch.internalThreadPoolSize=2");
         builder.redirectErrorStream(true);
         builder.redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()));
         return builder.start();

@@ -2,6 +2,7 @@ package io.github.connlimit.it.tomcat;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.connlimit.it.FreePort;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -42,8 +43,8 @@ class TomcatDistributionIT {
     })
     void sharesOneLimitOverHttpAndHttps(String name, String protocol) throws Exception {
         try (TomcatDistribution tomcat = new TomcatDistribution(name, protocol)) {
-            int http = tomcat.freePort();
-            int https = tomcat.freePort();
+            int http = FreePort.find();
+            int https = FreePort.find();
             Path keystore = tomcat.makeKeystore();
             tomcat.configure("""
                     <Connector port="%1$d" protocol="io.github.connlimit.tomcat.%3$s"
@@ -81,8 +82,8 @@ class TomcatDistributionIT {
     @ValueSource(strings = {"tomcat-10.1", "tomcat-11"})
     void aConnectorWithABadValueStaysClosed(String name) throws Exception {
         try (TomcatDistribution tomcat = new TomcatDistribution(name, "bad-connector")) {
-            int bad = tomcat.freePort();
-            int good = tomcat.freePort();
+            int bad = FreePort.find();
+            int good = FreePort.find();
             tomcat.configure("""
                     <Connector port="%d" protocol="io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol"
                                maxPerClient="abc"/>
@@ -105,7 +106,7 @@ class TomcatDistributionIT {
     @ValueSource(strings = {"tomcat-10.1", "tomcat-11"})
     void aValveWithABadValueKeepsTheServerFromStarting(String name) throws Exception {
         try (TomcatDistribution tomcat = new TomcatDistribution(name, "bad-valve")) {
-            int port = tomcat.freePort();
+            int port = FreePort.find();
             tomcat.configure("""
                     <Connector port="%d" protocol="io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol"/>
                     """.formatted(port), """
