@@ -6,7 +6,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -122,9 +121,10 @@ public final class ConnectionGate<C> {
      *     released
      */
     public boolean reassign(C channel, InetAddress peer, InetAddress address) {
+        GatePermit<C> present = null;
         GatePermit<C> fresh = null;
         try {
-            GatePermit<C> present = permits.get(channel);
+            present = permits.get(channel);
             if (present == null || !limiter.limits().isExempt(peer)) {
                 return true;
             }
@@ -132,23 +132,23 @@ public final class ConnectionGate<C> {
             if (fresh == null) {
                 return false;
             }
-            if (permits.replace(present, fresh)) {
-                deadlines.handOver(present, fresh);
-                // By what it was when it was closed: whoever notes something of it later finds it replaced.
-                if (!present.closeNow()) {
-                    fresh.endPending();
-                }
-            } else {
-                // Released in the meantime.
-                fresh.close();
-            }
+            // Not if it has been released in the meantime.
+            boolean replaced = permits.replace(present, fresh, this::handOver);
+            (replaced ? present : fresh).close();
             return true;
         } catch (Throwable error) {
-            if (fresh != null && permits.get(channel) != fresh) {
-                fresh.close();
+            if (fresh != null) {
+                (permits.get(channel) == fresh ? present : fresh).close();
             }
             report(Failure.COUNTING, error);
             return limiter.limits().onError() == ErrorPolicy.ADMIT;
+        }
+    }
+
+    private void handOver(GatePermit<C> present, GatePermit<C> fresh) {
+        deadlines.handOver(present, fresh);
+        if (!present.isPending()) {
+            fresh.endPending();
         }
     }
 
@@ -159,9 +159,13 @@ public final class ConnectionGate<C> {
      */
     public void handshakeCompleted(C channel) {
         try {
-            note(channel, permit -> {
-                if (permit.endPending()) {
+            permits.tell(channel, permit -> {
+                if (permit.isPending()) {
                     setDeadline(permit, ConnectionPhase.FIRST_BYTE);
+                    if (!permit.endPending()) {
+                        // Established or closed by the holder of the permit, perhaps before it had this deadline.
+                        permit.meetDeadline();
+                    }
                 }
             });
         } catch (Throwable error) {
@@ -172,22 +176,10 @@ public final class ConnectionGate<C> {
     /** Says that the first byte of a request has come: the connection is not pending, and no deadline ends it. */
     public void established(C channel) {
         try {
-            note(channel, ConnectionPermit::established);
+            permits.tell(channel, ConnectionPermit::established);
         } catch (Throwable error) {
             report(Failure.NOTING_ESTABLISHED, error);
         }
-    }
-
-    private void note(C channel, Consumer<GatePermit<C>> event) {
-        GatePermit<C> permit;
-        do {
-            permit = permits.get(channel);
-            if (permit == null) {
-                return;
-            }
-            event.accept(permit);
-            // Reassigned in between, perhaps, too early for this to be handed over.
-        } while (permits.get(channel) != permit);
     }
 
     /** The permit of a connection, if it is admitted and not yet released. */
@@ -284,7 +276,8 @@ public final class ConnectionGate<C> {
         try {
             boolean closed = channels.closeExpired(expired.channel(), missed.phase());
             if (!closed) {
-                expired.established();
+                // Told by its connection, which may have been reassigned by now.
+                permits.tell(expired.channel(), ConnectionPermit::established);
             }
             return closed;
         } catch (Throwable error) {

@@ -123,25 +123,18 @@ public class ConnectionPermit implements AutoCloseable {
     /** Gives the permit back; its client may have one more connection at once. Every call but the first does nothing. */
     @Override
     public void close() {
-        closeNow();
-    }
-
-    /** @return whether it was pending when this call closed it */
-    boolean closeNow() {
         int before = STATE.getAndSet(this, CLOSED);
         if (before == CLOSED) {
-            return false;
+            return;
         }
         ended();
-        boolean pending = (before & PENDING) != 0;
-        if (pending) {
+        if ((before & PENDING) != 0) {
             client.uncountPending();
         }
         if (before >= ONE_STREAM) {
             client.uncountStream();
         }
         limiter.release(client);
-        return pending;
     }
 
     /** Called once, when this permit has been closed. */

@@ -45,8 +45,9 @@ final class GatePermit<C> extends ConnectionPermit implements Stripe.Node<GatePe
 
     @Override
     public void established() {
-        meetDeadline();
         super.established();
+        // Not before: whoever ends the handshake at the same time first sets a deadline, then looks who was the first.
+        meetDeadline();
     }
 
     /** Ends the deadline: it will not expire, or not be acted on. */

@@ -1,6 +1,7 @@
 package io.github.connlimit;
 
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -78,14 +79,37 @@ final class PermitTable<C> {
         }
     }
 
-    /** @return whether the first was here, and the second has taken its place */
-    boolean replace(GatePermit<C> present, GatePermit<C> fresh) {
+    /**
+     * Tells the permit of a connection, if it has one, of an event. Until it has been told, it is neither replaced nor
+     * removed, nor told of another event.
+     *
+     * @param event takes a few steps, and uses this table in no other way
+     */
+    void tell(C channel, Consumer<GatePermit<C>> event) {
+        int hash = GatePermit.hash(channel);
+        Stripe<GatePermit<C>> stripe = stripe(hash);
+        synchronized (stripe) {
+            GatePermit<C> permit = find(stripe, hash, channel);
+            if (permit != null) {
+                event.accept(permit);
+            }
+        }
+    }
+
+    /**
+     * Puts a permit in the place of another one for the same connection.
+     *
+     * @param handOver is given both, between what the one has been told and what the other will be
+     * @return whether the first was here, and the second has taken its place
+     */
+    boolean replace(GatePermit<C> present, GatePermit<C> fresh, BiConsumer<GatePermit<C>, GatePermit<C>> handOver) {
         Stripe<GatePermit<C>> stripe = stripe(present.hash());
         synchronized (stripe) {
             if (!stripe.remove(present)) {
                 return false;
             }
             stripe.add(fresh);
+            handOver.accept(present, fresh);
             return true;
         }
     }
