@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -126,7 +127,11 @@ class ReadmeDistributionIT {
             server.destroy();
             assertThat(server.waitFor(TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
         }
-        assertThat(log()).doesNotContain("WARN", "ERROR", "SEVERE", "Exception");
+        // Tomcat says so on a slow machine.
+        String complaints = log().lines()
+                .filter(line -> !line.contains("Creation of SecureRandom instance"))
+                .collect(Collectors.joining("\n"));
+        assertThat(complaints).doesNotContain("WARN", "ERROR", "SEVERE", "Exception");
     }
 
     private static void open(int port, List<Socket> admitted) throws IOException {
