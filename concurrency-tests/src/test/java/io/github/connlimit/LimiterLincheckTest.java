@@ -1,0 +1,160 @@
+package io.github.connlimit;
+
+import static org.jetbrains.lincheck.datastructures.ManagedStrategyGuaranteeKt.forClasses;
+
+import java.net.InetAddress;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.jetbrains.lincheck.datastructures.IntGen;
+import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
+import org.jetbrains.lincheck.datastructures.Operation;
+import org.jetbrains.lincheck.datastructures.Options;
+import org.jetbrains.lincheck.datastructures.Param;
+import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.jetbrains.lincheck.datastructures.ThreadIdGen;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Whether the limiter is linearizable: for each concurrent run of its operations, by threads that each close permits of
+ * their own, there is an order of them that gives the same results one after another in {@link Sequential}.
+ */
+class LimiterLincheckTest {
+
+    private static final List<InetAddress> CLIENTS = List.of(LimiterStress.address(1), LimiterStress.address(2));
+    private static final List<ConnectionLimits> LIMITS =
+            IntStream.rangeClosed(0, 2).mapToObj(LimiterStress::limit).toList();
+    private static final int MOST_THREADS = 4;
+
+    @Test
+    void byModelChecking() {
+        check(new ModelCheckingOptions()
+                // One monitor of all stripes after the other is more depth than is taken for a livelock.
+                .recursionBound(200)
+                .loopBound(1000)
+                // They never change, so that no thread sees where another one stands in them.
+                .addGuarantee(forClasses(
+                                ConnectionLimits.class.getName(), RuleTable.class.getName(), IpAddress.class.getName())
+                        .allMethods()
+                        .ignore()));
+    }
+
+    @Test
+    void byStress() {
+        check(new StressOptions());
+    }
+
+    private static void check(Options<?, ?> options) {
+        options.iterations(Integer.getInteger("lincheck.iterations"))
+                .invocationsPerIteration(Integer.getInteger("lincheck.invocations"))
+                .threads(2)
+                .actorsPerThread(3)
+                .actorsBefore(2)
+                .actorsAfter(1)
+                .sequentialSpecification(Sequential.class)
+                .check(Concurrent.class);
+    }
+
+    /** The limiter under test. */
+    @Param(name = "thread", gen = ThreadIdGen.class)
+    @Param(name = "client", gen = IntGen.class, conf = "0:1")
+    @Param(name = "limit", gen = IntGen.class, conf = "1:2")
+    public static class Concurrent {
+
+        private final ConnectionLimiter limiter = LimiterStress.limiter(LIMITS.get(1));
+        private final List<Deque<ConnectionPermit>> permits = new ArrayList<>();
+
+        public Concurrent() {
+            for (int i = 0; i < MOST_THREADS * CLIENTS.size(); i++) {
+                permits.add(new ArrayDeque<>());
+            }
+        }
+
+        private Deque<ConnectionPermit> permits(int thread, int client) {
+            return permits.get(thread * CLIENTS.size() + client);
+        }
+
+        @Operation
+        public boolean acquire(@Param(name = "thread") int thread, @Param(name = "client") int client) {
+            Optional<ConnectionPermit> permit = limiter.tryAcquire(CLIENTS.get(client));
+            permit.ifPresent(permits(thread, client)::push);
+            return permit.isPresent();
+        }
+
+        @Operation
+        public boolean release(@Param(name = "thread") int thread, @Param(name = "client") int client) {
+            ConnectionPermit permit = permits(thread, client).poll();
+            if (permit != null) {
+                permit.close();
+            }
+            return permit != null;
+        }
+
+        @Operation
+        public int openConnections(@Param(name = "client") int client) {
+            return limiter.openConnections(CLIENTS.get(client));
+        }
+
+        @Operation
+        public void reconfigure(@Param(name = "limit") int limit) {
+            limiter.reconfigure(LIMITS.get(limit));
+        }
+
+        /** What a snapshot has of one moment. */
+        @Operation
+        public String snapshot() {
+            LimiterSnapshot snapshot = limiter.snapshot(0);
+            return text(snapshot.openConnections(), snapshot.clients(), snapshot.admitted());
+        }
+    }
+
+    private static String text(long open, long clients, long admitted) {
+        return open + " open of " + clients + " clients, " + admitted + " admitted";
+    }
+
+    /** What it is to do. */
+    public static class Sequential {
+
+        private final int[] open = new int[CLIENTS.size()];
+        private final int[][] held = new int[MOST_THREADS][CLIENTS.size()];
+        private int limit = 1;
+        private int admitted;
+
+        public boolean acquire(int thread, int client) {
+            if (open[client] >= limit) {
+                return false;
+            }
+            open[client]++;
+            held[thread][client]++;
+            admitted++;
+            return true;
+        }
+
+        public boolean release(int thread, int client) {
+            if (held[thread][client] == 0) {
+                return false;
+            }
+            held[thread][client]--;
+            open[client]--;
+            return true;
+        }
+
+        public int openConnections(int client) {
+            return open[client];
+        }
+
+        public void reconfigure(int connections) {
+            limit = connections;
+        }
+
+        public String snapshot() {
+            return text(
+                    IntStream.of(open).sum(),
+                    IntStream.of(open).filter(connections -> connections > 0).count(),
+                    admitted);
+        }
+    }
+}
