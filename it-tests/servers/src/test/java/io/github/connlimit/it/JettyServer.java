@@ -81,6 +81,7 @@ final class JettyServer implements ContainerServer {
         tls.setKeyStore(SelfSignedCertificate.keyStore());
         tls.setKeyStorePassword(SelfSignedCertificate.PASSWORD);
         tls.setCertAlias(SelfSignedCertificate.ALIAS);
+        tls.setSslSessionCacheSize(100);
         ALPNServerConnectionFactory alpn = new ALPNServerConnectionFactory();
         alpn.setDefaultProtocol("http/1.1");
         HttpConfiguration http = new HttpConfiguration();

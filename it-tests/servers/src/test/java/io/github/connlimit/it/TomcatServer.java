@@ -93,6 +93,7 @@ final class TomcatServer implements ContainerServer {
         certificate.setCertificateKeystorePassword(SelfSignedCertificate.PASSWORD);
         certificate.setCertificateKeyAlias(SelfSignedCertificate.ALIAS);
         host.addCertificate(certificate);
+        host.setSessionCacheSize(100);
         return host;
     }
 
