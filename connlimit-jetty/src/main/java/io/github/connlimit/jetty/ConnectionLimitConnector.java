@@ -40,6 +40,8 @@ public class ConnectionLimitConnector extends ServerConnector {
      * @param listener not yet on any connector
      * @param factories none for HTTP/1.1 in clear text
      */
+    // What a subclass overrides is called when the connector is started, not for adding a bean.
+    @SuppressWarnings("this-escape")
     public ConnectionLimitConnector(
             Server server,
             Executor executor,
