@@ -127,6 +127,8 @@ class ConfigurationTest {
         }
         Connector connector = new Connector(protocol);
         connector.setPort(port);
+        // NIO2 that has not been started waits in vain for the end of that, 5 s by default.
+        connector.setProperty("executorTerminationTimeoutMillis", "100");
         try (Logs logs = Logs.listen()) {
             server.tomcat.getService().addConnector(connector);
             assertThat(logs.messages(Level.SEVERE, message)).isNotEmpty();
