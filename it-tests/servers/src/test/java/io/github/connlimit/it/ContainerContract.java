@@ -101,11 +101,15 @@ interface ContainerContract extends Contract {
 
     @Test
     default void idleHttp2ConnectionTimesOut() throws Exception {
-        bed().start(1, setup -> setup.withIdleTimeout(SHORT));
-        TestConnection connection = bed().connect(ALICE);
-        http2(connection);
+        bed().start(100, setup -> setup.withIdleTimeout(SHORT));
+        TestConnection connection = TestBed.inTime(() -> {
+            TestConnection idle = bed().connect(ALICE);
+            http2(idle);
+            return idle;
+        });
         connection.awaitEnd();
-        bed().awaitClosed(1);
+        bed().awaitZero();
+        assertThat(bed().events().admitted()).isPositive();
     }
 
     @Test
