@@ -1,0 +1,311 @@
+package io.github.connlimit;
+
+import static io.github.connlimit.Addresses.ip;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.math.BigInteger;
+import java.net.InetAddress;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+
+/** Any operations one after another, over any limits: the counts are those of a model that only adds up. */
+class LimiterPropertyTest {
+
+    private static final List<InetAddress> ADDRESSES = List.of(
+            ip("10.0.0.0"),
+            ip("10.0.0.1"),
+            ip("10.0.0.2"),
+            ip("11.0.0.1"),
+            ip("::1"),
+            ip("2001:db8::1"),
+            ip("2001:db8::2"),
+            ip("2001:db8:1::1"),
+            Addresses.ipv6WithScope(0x2001_0db8_0000_0000L, 1, 3),
+            Addresses.ipv6WithScope(0, 0xffff_0a00_0001L, 3));
+
+    private static final List<String> BLOCKS = List.of(
+            "0.0.0.0/0",
+            "10.0.0.0/8",
+            "10.0.0.0/31",
+            "10.0.0.1/32",
+            "::/0",
+            "::/1",
+            "2001:db8::/32",
+            "2001:db8::/127",
+            "2001:db8::1/128");
+
+    /** What the model does, and the gate. */
+    private enum Kind {
+        ADMIT,
+        ADMIT_PENDING,
+        HANDSHAKE_COMPLETED,
+        ESTABLISHED,
+        RELEASE,
+        BEGIN_STREAM,
+        END_STREAM,
+        RECONFIGURE
+    }
+
+    /**
+     * @param address whose connection it is, if one is to be admitted
+     * @param choice which of the connections there are, or of the limits
+     */
+    private record Step(Kind kind, int address, int choice) {}
+
+    /** The client of an address: the leading bits, as a number, and how many they are. */
+    private record Key(boolean ipv4, int prefix, BigInteger bits) {
+
+        static Key of(InetAddress address, int prefix) {
+            byte[] bytes = bytes(address);
+            return new Key(bytes.length == 4, prefix, new BigInteger(1, bytes).shiftRight(bytes.length * 8 - prefix));
+        }
+
+        /** An IPv4-mapped address is the IPv4 address it maps. */
+        private static byte[] bytes(InetAddress address) {
+            byte[] bytes = address.getAddress();
+            boolean mapped = bytes.length == 16
+                    && new BigInteger(1, bytes).shiftRight(32).intValue() == 0xffff;
+            return mapped && new BigInteger(1, bytes).bitLength() == 48
+                    ? new byte[] {bytes[12], bytes[13], bytes[14], bytes[15]}
+                    : bytes;
+        }
+
+        boolean isIn(Key block) {
+            return ipv4 == block.ipv4
+                    && prefix >= block.prefix
+                    && bits.shiftRight(prefix - block.prefix).equals(block.bits);
+        }
+    }
+
+    private static final class Connection {
+
+        private final Key client;
+        private final Integer channel;
+        private final Deque<ConnectionPermit.Stream> streams = new ArrayDeque<>();
+        private boolean pending;
+
+        private Connection(Key client, Integer channel, boolean pending) {
+            this.client = client;
+            this.channel = channel;
+            this.pending = pending;
+        }
+    }
+
+    /** The settings that a model needs, and the limits made of them. */
+    private record Config(
+            int limit, int ipv4Prefix, int ipv6Prefix, Map<String, Integer> rules, int maxPending, int reserved) {
+
+        ConnectionLimits limits() {
+            ConnectionLimits.Builder builder = ConnectionLimits.builder()
+                    .maxPerClient(limit)
+                    .ipv4Prefix(ipv4Prefix)
+                    .ipv6Prefix(ipv6Prefix)
+                    .maxPendingPerClient(maxPending)
+                    .reservedConnections(reserved);
+            rules.forEach(builder::limit);
+            return builder.build();
+        }
+
+        private static Key block(String rule) {
+            String[] parts = rule.split("/");
+            return Key.of(ip(parts[0]), Integer.parseInt(parts[1]));
+        }
+
+        /** The rule with the longest prefix for all of the client. */
+        private Optional<String> rule(Key client) {
+            return rules.keySet().stream()
+                    .filter(rule -> client.isIn(block(rule)))
+                    .max((one, other) -> Integer.compare(block(one).prefix, block(other).prefix));
+        }
+
+        private int limit(Key client) {
+            return rule(client).map(rules::get).orElse(limit);
+        }
+
+        private boolean exempt(Key client) {
+            return rule(client).map(rules::get).orElse(-1) == 0;
+        }
+
+        Key client(InetAddress address) {
+            int bits = Key.bytes(address).length * 8;
+            int prefix = bits == 32 ? ipv4Prefix : ipv6Prefix;
+            int longest =
+                    rule(Key.of(address, bits)).map(rule -> block(rule).prefix).orElse(0);
+            return Key.of(address, Math.max(prefix, longest));
+        }
+    }
+
+    private Config config;
+    private ConnectionLimiter limiter;
+    private ConnectionGate<Integer> gate;
+    private final List<Connection> connections = new ArrayList<>();
+    private int channels;
+
+    @Property(tries = 300)
+    void countsAreThoseOfTheModel(@ForAll("configs") List<Config> configs, @ForAll("steps") List<Step> steps) {
+        config = configs.get(0);
+        limiter = new ConnectionLimiter(config.limits(), System::nanoTime, new RecordingLogger());
+        gate = new ConnectionGate<>(limiter);
+        for (Step step : steps) {
+            run(step, configs);
+            check();
+        }
+        connections.forEach(
+                connection -> assertThat(gate.release(connection.channel)).isTrue());
+        connections.clear();
+        check();
+    }
+
+    private void run(Step step, List<Config> configs) {
+        switch (step.kind) {
+            case ADMIT -> admit(ADDRESSES.get(step.address), false);
+            case ADMIT_PENDING -> admit(ADDRESSES.get(step.address), true);
+            case RECONFIGURE -> {
+                config = configs.get(step.choice % configs.size());
+                limiter.reconfigure(config.limits());
+            }
+            default -> {
+                if (!connections.isEmpty()) {
+                    run(step.kind, connections.get(step.choice % connections.size()));
+                }
+            }
+        }
+    }
+
+    private void run(Kind kind, Connection connection) {
+        switch (kind) {
+            case HANDSHAKE_COMPLETED -> {
+                gate.handshakeCompleted(connection.channel);
+                connection.pending = false;
+            }
+            case ESTABLISHED -> {
+                gate.established(connection.channel);
+                connection.pending = false;
+            }
+            case RELEASE -> {
+                assertThat(gate.release(connection.channel)).isTrue();
+                assertThat(gate.release(connection.channel)).isFalse();
+                connections.remove(connection);
+            }
+            case BEGIN_STREAM -> beginStream(connection);
+            default -> {
+                if (!connection.streams.isEmpty()) {
+                    ConnectionPermit.Stream stream = connection.streams.pop();
+                    stream.close();
+                    stream.close();
+                }
+            }
+        }
+    }
+
+    private void admit(InetAddress address, boolean pending) {
+        Key client = config.client(address);
+        int limit = config.limit(client);
+        long open =
+                connections.stream().filter(one -> one.client.equals(client)).count();
+        boolean room = limit == 0 || open < limit;
+        boolean proves = pending && config.maxPending > 0 && !config.exempt(client);
+        boolean expected = room && (!proves || pending(client) < config.maxPending);
+        Integer channel = channels++;
+        boolean admitted =
+                pending ? gate.admit(channel, address, ConnectionPhase.HANDSHAKE) : gate.admit(channel, address);
+        assertThat(admitted).isEqualTo(expected);
+        if (admitted) {
+            connections.add(new Connection(client, channel, pending));
+        }
+    }
+
+    private void beginStream(Connection connection) {
+        int limit = config.limit(connection.client);
+        boolean expected = !connection.streams.isEmpty()
+                || limit == 0
+                || config.reserved == 0
+                || streams(connection.client) < limit - config.reserved;
+        Optional<ConnectionPermit.Stream> stream =
+                gate.permit(connection.channel).orElseThrow().tryBeginStream();
+        assertThat(stream.isPresent()).isEqualTo(expected);
+        stream.ifPresent(connection.streams::push);
+    }
+
+    private long pending(Key client) {
+        return connections.stream()
+                .filter(one -> one.client.equals(client) && one.pending)
+                .count();
+    }
+
+    private long streams(Key client) {
+        return connections.stream()
+                .filter(one -> one.client.equals(client) && !one.streams.isEmpty())
+                .count();
+    }
+
+    private void check() {
+        Map<Key, Long> open = connections.stream()
+                .collect(Collectors.groupingBy(connection -> connection.client, Collectors.counting()));
+        for (InetAddress address : ADDRESSES) {
+            assertThat((long) limiter.openConnections(address))
+                    .isEqualTo(open.getOrDefault(config.client(address), 0L));
+        }
+        LimiterSnapshot snapshot = limiter.snapshot(1000);
+        assertThat(snapshot.openConnections()).isEqualTo(connections.size());
+        assertThat(snapshot.clients()).isEqualTo(open.size());
+        assertThat(gate.openConnections()).isEqualTo(connections.size());
+        Map<Key, String> expected = new HashMap<>();
+        open.forEach((client, count) ->
+                expected.put(client, text(count, pending(client), streams(client), config.limit(client))));
+        Map<Key, String> shown = new HashMap<>();
+        snapshot.topClients()
+                .forEach(usage -> shown.put(
+                        Key.of(usage.client().address(), usage.client().prefixLength()),
+                        text(usage.openConnections(), usage.pendingConnections(), usage.streams(), usage.limit())));
+        assertThat(shown).isEqualTo(expected);
+    }
+
+    private static String text(long open, long pending, long streams, int limit) {
+        return open + " open, " + pending + " pending, " + streams + " streams, limit " + limit;
+    }
+
+    @Provide
+    Arbitrary<List<Step>> steps() {
+        return Combinators.combine(
+                        Arbitraries.of(Kind.class),
+                        Arbitraries.integers().between(0, ADDRESSES.size() - 1),
+                        Arbitraries.integers().between(0, 30))
+                .as(Step::new)
+                .list()
+                .ofMinSize(1)
+                .ofMaxSize(80);
+    }
+
+    @Provide
+    Arbitrary<List<Config>> configs() {
+        Arbitrary<Config> low = config(Arbitraries.integers().between(0, 3), 0);
+        Arbitrary<Config> reserving = config(Arbitraries.of(0, 7, 8), 1);
+        return Arbitraries.oneOf(low, reserving).list().ofMinSize(1).ofMaxSize(3);
+    }
+
+    private static Arbitrary<Config> config(Arbitrary<Integer> limits, int reserved) {
+        Arbitrary<Map<String, Integer>> rules =
+                Arbitraries.maps(Arbitraries.of(BLOCKS), limits).ofMaxSize(4).map(LinkedHashMap::new);
+        return Combinators.combine(
+                        limits,
+                        Arbitraries.of(0, 8, 31, 32),
+                        Arbitraries.of(0, 48, 64, 127, 128),
+                        rules,
+                        Arbitraries.integers().between(0, 2))
+                .as((limit, ipv4, ipv6, all, pending) -> new Config(limit, ipv4, ipv6, all, pending, reserved));
+    }
+}
