@@ -28,6 +28,8 @@ class ChaosIT {
                     "org.apache.catalina.loader.WebappClassLoaderBase: You need to add \"--add-opens=.*",
                     // NIO2 has one pool of threads, for as long as the connector exists.
                     "org.apache.catalina.loader.WebappClassLoaderBase: .* started a thread named \\[https?-.*-exec-.*",
+                    // A server that is stopped does not wait for the requests in it.
+                    "org.apache.catalina.loader.WebappClassLoaderBase: .* is still processing a request .*",
                     // The connector has closed the connection while its request begins.
                     "org.apache.tomcat.util.net.Nio2Endpoint: Unable to determine .*ClosedChannelException",
                     // Tomcat's threads and applications end before its connections do.
