@@ -129,8 +129,11 @@ final class TomcatDistribution implements AutoCloseable {
                 new ProcessBuilder(home.resolve("bin/catalina.sh").toString(), command);
         builder.environment().keySet().removeIf(name -> name.matches("CATALINA_.*|JAVA_.*|JRE_.*|JDK_.*|CLASSPATH"));
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
-        // As for these tests themselves.
-        builder.environment().put("CATALINA_OPTS", "-Dsun.nio.ch.internalThreadPoolSize=2");
+        // The one as for these tests themselves; the other as the scripts of Tomcat 11 give it, not those of 10.1:
+        // newer
+        // Java warns without.
+        builder.environment()
+                .put("CATALINA_OPTS", "-Dsun.nio.ch.internalThreadPoolSize=2 --enable-native-access=ALL-UNNAMED");
         builder.redirectErrorStream(true);
         builder.redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()));
         return builder.start();
