@@ -190,7 +190,7 @@ class ConnectionLimitConnectorTest {
                     assertThat(client.ending()).isIn("end", "reset");
                 }
             }
-            server.assertZero();
+            server.awaitZero();
             assertThat(limiter.snapshot().admitted()).isEqualTo(5);
             fails.set(false);
             server.admitted(GREEDY).close();
