@@ -2,6 +2,7 @@ package io.github.connlimit;
 
 import static org.jetbrains.lincheck.datastructures.ManagedStrategyGuaranteeKt.forClasses;
 
+import java.lang.reflect.Method;
 import java.net.InetAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -9,6 +10,9 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jetbrains.kotlinx.lincheck.Actor;
+import org.jetbrains.kotlinx.lincheck.execution.ExecutionScenario;
 import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Operation;
@@ -16,7 +20,10 @@ import org.jetbrains.lincheck.datastructures.Options;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.StressOptions;
 import org.jetbrains.lincheck.datastructures.ThreadIdGen;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Whether the limiter is linearizable: for each concurrent run of its operations, by threads that each close permits of
@@ -31,7 +38,98 @@ class LimiterLincheckTest {
 
     @Test
     void byModelChecking() {
-        check(new ModelCheckingOptions()
+        check(random(modelChecking()));
+    }
+
+    @Test
+    void byStress() {
+        check(random(new StressOptions()));
+    }
+
+    /** What scenarios drawn by lot seldom have, and what a limiter that is a little wrong does wrong. */
+    @ParameterizedTest
+    @MethodSource
+    void knownDifficulties(ExecutionScenario scenario) {
+        check(modelChecking()
+                .iterations(0)
+                .invocationsPerIteration(Integer.getInteger("lincheck.invocations.known"))
+                .addCustomScenario(scenario));
+    }
+
+    static Stream<Named<ExecutionScenario>> knownDifficulties() {
+        return Stream.of(
+                Named.of(
+                        "the limit is lowered while a connection comes",
+                        scenario(
+                                List.of(reconfigure(2), acquire(0)),
+                                List.of(acquire(1)),
+                                List.of(reconfigure(1), openConnections()))),
+                Named.of(
+                        "the limit is raised while a connection comes",
+                        scenario(List.of(acquire(0)), List.of(acquire(1)), List.of(reconfigure(2), openConnections()))),
+                Named.of(
+                        "two connections go",
+                        scenario(
+                                List.of(reconfigure(2), acquire(1), acquire(2)),
+                                List.of(release(1)),
+                                List.of(release(2)))),
+                Named.of(
+                        "the last connection goes while one comes",
+                        scenario(
+                                List.of(reconfigure(2), acquire(1)),
+                                List.of(release(1)),
+                                List.of(acquire(2), openConnections()))),
+                Named.of(
+                        "the only place is left while it is asked for",
+                        scenario(
+                                List.of(acquire(1)),
+                                List.of(release(1), acquire(1)),
+                                List.of(acquire(2), openConnections()))),
+                Named.of(
+                        "two come for the last place",
+                        scenario(
+                                List.of(reconfigure(2), acquire(0)),
+                                List.of(acquire(1)),
+                                List.of(acquire(2), openConnections()))),
+                Named.of(
+                        "figures are asked for while connections come and go",
+                        scenario(
+                                List.of(acquire(1)),
+                                List.of(release(1), acquire(1)),
+                                List.of(actor("snapshot"), actor("snapshot")))));
+    }
+
+    private static Actor acquire(int thread) {
+        return actor("acquire", thread, 0);
+    }
+
+    private static Actor release(int thread) {
+        return actor("release", thread, 0);
+    }
+
+    private static Actor openConnections() {
+        return actor("openConnections", 0);
+    }
+
+    private static Actor reconfigure(int limit) {
+        return actor("reconfigure", limit);
+    }
+
+    private static Actor actor(String operation, Integer... arguments) {
+        Method method = Stream.of(Concurrent.class.getMethods())
+                .filter(any -> any.getName().equals(operation))
+                .findAny()
+                .orElseThrow();
+        return new Actor(method, List.of(arguments));
+    }
+
+    private static ExecutionScenario scenario(List<Actor> before, List<Actor> one, List<Actor> other) {
+        List<Actor> after = List.of(openConnections(), actor("snapshot"));
+        return new ExecutionScenario(before, List.of(one, other), after, null);
+    }
+
+    private static ModelCheckingOptions modelChecking() {
+        return new ModelCheckingOptions()
                 // One monitor of all stripes after the other is more depth than is taken for a livelock.
                 .recursionBound(200)
                 .loopBound(1000)
@@ -39,25 +137,22 @@ class LimiterLincheckTest {
                 .addGuarantee(forClasses(
                                 ConnectionLimits.class.getName(), RuleTable.class.getName(), IpAddress.class.getName())
                         .allMethods()
-                        .ignore()));
+                        .ignore());
     }
 
-    @Test
-    void byStress() {
-        check(new StressOptions());
+    private static <O extends Options<O, ?>> O random(O options) {
+        return options.iterations(Integer.getInteger("lincheck.iterations"))
+                .invocationsPerIteration(Integer.getInteger("lincheck.invocations"))
+                .threads(2)
+                .actorsPerThread(3)
+                .actorsBefore(2)
+                .actorsAfter(1);
     }
 
     private static void check(Options<?, ?> options) {
         // The random numbers that a class makes for itself are no part of what is tried again and again.
         new Concurrent().acquire(0, 0);
-        options.iterations(Integer.getInteger("lincheck.iterations"))
-                .invocationsPerIteration(Integer.getInteger("lincheck.invocations"))
-                .threads(2)
-                .actorsPerThread(3)
-                .actorsBefore(2)
-                .actorsAfter(1)
-                .sequentialSpecification(Sequential.class)
-                .check(Concurrent.class);
+        options.sequentialSpecification(Sequential.class).check(Concurrent.class);
     }
 
     /** The limiter under test. */

@@ -2,6 +2,8 @@ package io.github.connlimit;
 
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -18,14 +20,20 @@ import java.util.function.Predicate;
 public final class ConnectionGate<C> {
 
     private static final long MAX_SWEEP_NANOS = TimeUnit.SECONDS.toNanos(1);
-    private static final long RELEASE_CLOSED_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long LOOK_FOR_CLOSED_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    /** Within this, a server that reports an end has reported it. */
+    private static final long REPORT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final ConnectionLimiter limiter;
     private final Deadlines<C> deadlines = new Deadlines<>();
     private final PermitTable<C> permits = new PermitTable<>();
 
     /** Guarded by this. */
-    private long releasedClosedNanos;
+    private long lookedForClosedNanos;
+
+    /** What was found closed then: to be given back if it is not reported either. Guarded by this. */
+    private List<GatePermit<C>> foundClosed = List.of();
 
     /**
      * Makes a gate without connections.
@@ -34,7 +42,7 @@ public final class ConnectionGate<C> {
      */
     public ConnectionGate(ConnectionLimiter limiter) {
         this.limiter = Objects.requireNonNull(limiter, "limiter");
-        this.releasedClosedNanos = limiter.nanoTime();
+        this.lookedForClosedNanos = limiter.nanoTime();
     }
 
     /** The limiter that counts for this gate. */
@@ -244,10 +252,7 @@ public final class ConnectionGate<C> {
                     report(Failure.DEADLINE, error);
                 }
             }
-            if (now - releasedClosedNanos >= RELEASE_CLOSED_NANOS) {
-                releasedClosedNanos = now;
-                releaseAllBut(channels::isOpen);
-            }
+            releaseForgotten(now, channels);
             limiter.summaries().flush(now);
             // A deadline set while this waits is as long as the time-out at least.
             long timeout = limiter.limits().handshakeTimeout().toNanos();
@@ -257,6 +262,41 @@ public final class ConnectionGate<C> {
             report(Failure.SWEEP, error);
             return TimeUnit.NANOSECONDS.toMillis(MAX_SWEEP_NANOS);
         }
+    }
+
+    private void releaseForgotten(long now, Channels<? super C> channels) {
+        long since = now - lookedForClosedNanos;
+        if (foundClosed.isEmpty() && since >= LOOK_FOR_CLOSED_NANOS) {
+            lookedForClosedNanos = now;
+            List<GatePermit<C>> found = new ArrayList<>();
+            permits.forEach(permit -> {
+                if (!isOpen(permit, channels::isOpen)) {
+                    found.add(permit);
+                }
+            });
+            foundClosed = found;
+        } else if (!foundClosed.isEmpty() && since >= REPORT_NANOS) {
+            List<GatePermit<C>> forgotten = foundClosed;
+            foundClosed = List.of();
+            forgotten.forEach(this::release);
+        }
+    }
+
+    private boolean isOpen(GatePermit<C> permit, Predicate<? super C> open) {
+        try {
+            return open.test(permit.channel());
+        } catch (Throwable error) {
+            report(Failure.SWEEPING, error);
+            return true;
+        }
+    }
+
+    private boolean release(GatePermit<C> permit) {
+        boolean here = permits.remove(permit);
+        if (here) {
+            permit.close();
+        }
+        return here;
     }
 
     private void expire(GatePermit<C> expired, Channels<? super C> channels) {
@@ -307,11 +347,11 @@ public final class ConnectionGate<C> {
         return releaseAllBut(channel -> false);
     }
 
-    private int releaseAllBut(Predicate<? super C> keep) {
+    private int releaseAllBut(Predicate<? super C> open) {
         AtomicInteger released = new AtomicInteger();
         try {
             permits.forEach(permit -> {
-                if (releaseUnless(keep, permit)) {
+                if (!isOpen(permit, open) && release(permit)) {
                     released.incrementAndGet();
                 }
             });
@@ -319,19 +359,6 @@ public final class ConnectionGate<C> {
             report(Failure.SWEEPING_ALL, error);
         }
         return released.get();
-    }
-
-    private boolean releaseUnless(Predicate<? super C> keep, GatePermit<C> permit) {
-        try {
-            if (keep.test(permit.channel()) || !permits.remove(permit)) {
-                return false;
-            }
-            permit.close();
-            return true;
-        } catch (Throwable error) {
-            report(Failure.SWEEPING, error);
-            return false;
-        }
     }
 
     /**

@@ -174,19 +174,66 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
     }
 
     @Test
-    void whatIsNotOpenAnyMoreIsReleasedEveryTenSeconds() {
+    void whatIsFoundClosedEveryTenSecondsAndNotReportedWithinOneMoreIsReleased() {
         gate.admit("a", PEER);
         gate.admit("b", PEER);
-        closed.add("a");
+        gate.admit("c", PEER);
+        closed.addAll(List.of("a", "b"));
         sweepAt(9999);
-        assertThat(limiter.openConnections(PEER)).isEqualTo(2);
         sweepAt(10_000);
+        // Not found, but after the look.
+        closed.add("c");
+        sweepAt(10_999);
+        assertThat(limiter.openConnections(PEER)).isEqualTo(3);
+        assertThat(gate.release("b")).isTrue();
+        sweepAt(11_000);
         assertThat(limiter.openConnections(PEER)).isEqualTo(1);
-        closed.add("b");
+        assertThat(gate.permit("c")).isPresent();
         sweepAt(19_999);
-        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
         sweepAt(20_000);
+        sweepAt(20_999);
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        sweepAt(21_000);
         assertThat(limiter.openConnections(PEER)).isZero();
+        assertThat(gate.openConnections()).isZero();
+    }
+
+    @Test
+    void aConnectionInPlaceOfOneFoundClosedIsNotReleased() {
+        gate.admit("a", PEER);
+        closed.add("a");
+        sweepAt(10_000);
+        gate.release("a");
+        closed.clear();
+        gate.admit("a", PEER);
+        sweepAt(11_000);
+        assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+    }
+
+    @Test
+    void anAdapterThatThrowsDoesNotKeepTheOthersFromBeingFoundClosed() {
+        gate.admit("a", PEER);
+        gate.admit("b", PEER);
+        now.set(TimeUnit.SECONDS.toNanos(10));
+        ConnectionGate.Channels<String> throwing = new ConnectionGate.Channels<>() {
+            @Override
+            public boolean isOpen(String channel) {
+                if (channel.equals("a")) {
+                    throw new IllegalStateException("made up");
+                }
+                return false;
+            }
+
+            @Override
+            public boolean closeExpired(String channel, ConnectionPhase phase) {
+                return false;
+            }
+        };
+        gate.sweep(throwing);
+        now.set(TimeUnit.SECONDS.toNanos(11));
+        gate.sweep(throwing);
+        assertThat(gate.permit("a")).isPresent();
+        assertThat(gate.permit("b")).isEmpty();
     }
 
     @Test

@@ -165,6 +165,8 @@ class GateFaultTest implements ConnectionGate.Channels<GateFaultTest.Name> {
         gate.permit(new Name("proxied")).ifPresent(ConnectionPermit::established);
         now.addAndGet(Duration.ofSeconds(11).toNanos());
         gate.sweep(this);
+        now.addAndGet(Duration.ofSeconds(2).toNanos());
+        gate.sweep(this);
         for (String channel : List.of("established", "silent", "proxied", "established")) {
             gate.release(new Name(channel));
         }

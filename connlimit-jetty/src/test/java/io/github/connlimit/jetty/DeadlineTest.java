@@ -68,6 +68,17 @@ class DeadlineTest {
         });
     }
 
+    /** The event follows the close. */
+    private void awaitTimedOut(ConnectionPhase... phases) {
+        await().atMost(TestServer.DEADLINE)
+                .untilAsserted(() -> assertThat(timedOut).containsExactly(phases));
+    }
+
+    private static void awaitTimedOut(TestServer server, int connections) {
+        await().atMost(TestServer.DEADLINE)
+                .until(() -> server.limiter.snapshot().timedOut() == connections);
+    }
+
     /** Says nothing more, until the server ends the connection, or fails after a while. */
     private static void assertEnded(Client client) throws IOException {
         try {
@@ -105,9 +116,9 @@ class DeadlineTest {
                 assertEnded(silent);
                 server.awaitZero();
             }
-            assertThat(server.limiter.snapshot().timedOut()).isEqualTo(1);
+            awaitTimedOut(server, 1);
         }
-        assertThat(timedOut).containsExactly(ConnectionPhase.FIRST_BYTE);
+        awaitTimedOut(ConnectionPhase.FIRST_BYTE);
     }
 
     @Test
@@ -118,7 +129,7 @@ class DeadlineTest {
                 server.awaitZero();
             }
         }
-        assertThat(timedOut).containsExactly(ConnectionPhase.HANDSHAKE);
+        awaitTimedOut(ConnectionPhase.HANDSHAKE);
     }
 
     @Test
@@ -129,7 +140,7 @@ class DeadlineTest {
                 server.awaitZero();
             }
         }
-        assertThat(timedOut).containsExactly(ConnectionPhase.HANDSHAKE);
+        awaitTimedOut(ConnectionPhase.HANDSHAKE);
     }
 
     @Test
@@ -143,7 +154,7 @@ class DeadlineTest {
                     assertEnded(client);
                     server.awaitZero();
                 }
-                assertThat(timedOut).containsExactly(ConnectionPhase.FIRST_BYTE);
+                awaitTimedOut(ConnectionPhase.FIRST_BYTE);
             }
         }
     }
@@ -173,7 +184,7 @@ class DeadlineTest {
                     server.awaitZero();
                 }
             }
-            assertThat(timedOut).containsExactly(ConnectionPhase.HANDSHAKE);
+            awaitTimedOut(ConnectionPhase.HANDSHAKE);
         }
     }
 
@@ -189,7 +200,7 @@ class DeadlineTest {
                     server.awaitZero();
                 }
             }
-            assertThat(timedOut).containsExactly(ConnectionPhase.FIRST_BYTE);
+            awaitTimedOut(ConnectionPhase.FIRST_BYTE);
         }
     }
 
@@ -206,7 +217,7 @@ class DeadlineTest {
                 assertThat(established.get("/")).startsWith("HTTP/1.1 200 ");
             }
         }
-        assertThat(timedOut).containsExactly(ConnectionPhase.HANDSHAKE, ConnectionPhase.HANDSHAKE);
+        awaitTimedOut(ConnectionPhase.HANDSHAKE, ConnectionPhase.HANDSHAKE);
     }
 
     /** TLS and clear text on one port. */
@@ -226,7 +237,7 @@ class DeadlineTest {
                 silent.add(server.connect(GREEDY));
             }
             server.awaitOpen(GREEDY, 0);
-            assertThat(server.limiter.snapshot().timedOut()).isEqualTo(500);
+            awaitTimedOut(server, 500);
             await().atMost(TestServer.DEADLINE)
                     .untilAsserted(() ->
                             assertThat(server.connector.getConnectedEndPoints()).hasSize(1));

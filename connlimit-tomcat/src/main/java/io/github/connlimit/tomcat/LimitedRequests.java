@@ -199,15 +199,17 @@ final class LimitedRequests {
         String peer = ajp ? request.getCoyoteRequest().remoteAddr().toString() : request.getPeerAddr();
         // What the Valves before this one made of it.
         String named = request.getRemoteAddr();
-        boolean unixDomain = !ajp && request.getRemotePort() == 0;
-        boolean counted = protocol instanceof LimitedProtocol || unixDomain;
-        if (Objects.equals(named, peer)) {
-            return counted ? null : address(peer);
+        boolean counted = protocol instanceof LimitedProtocol;
+        if (counted && Objects.equals(named, peer)) {
+            // The port is not asked for: NIO2 logs a warning if the connection has just been closed.
+            return null;
         }
-        if (unixDomain || gate.limiter().limits().isExempt(address(peer))) {
+        boolean unixDomain = !ajp && request.getRemotePort() == 0;
+        if (!Objects.equals(named, peer)
+                && (unixDomain || gate.limiter().limits().isExempt(address(peer)))) {
             return address(named);
         }
-        return counted ? null : address(peer);
+        return counted || unixDomain ? null : address(peer);
     }
 
     /** Reads a literal; a header may well hold a name instead, and nobody's name servers are to be asked for that. */

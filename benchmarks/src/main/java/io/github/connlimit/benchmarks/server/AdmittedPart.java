@@ -100,15 +100,16 @@ final class AdmittedPart {
         try (ServerProcess off = bench.start(kind, Protection.NONE, 0, false);
                 ServerProcess on = bench.start(kind, Protection.CONNLIMIT, LIMIT, false)) {
             for (ServerProcess server : List.of(off, on)) {
-                generator.run(connections(server, bench.millis(2000)));
-                generator.run(requests(server, bench.millis(1000)));
+                // Until the compilers have nothing more to do: they share the server's core.
+                generator.run(connections(server, bench.millis(8000)));
+                generator.run(requests(server, bench.millis(3000)));
             }
             Pair pair = new Pair(new Side(), new Side());
             List<Boolean> order = onFirst ? List.of(true, false, false, true) : List.of(false, true, true, false);
             for (boolean isOn : order) {
                 ServerProcess server = isOn ? on : off;
                 Side side = isOn ? pair.on() : pair.off();
-                Optional<Bench.Run> run = measure(generator, server, connections(server, bench.millis(800)));
+                Optional<Bench.Run> run = measure(generator, server, connections(server, bench.millis(1500)));
                 if (run.isEmpty()) {
                     return Optional.empty();
                 }
@@ -117,7 +118,7 @@ final class AdmittedPart {
             for (boolean isOn : order) {
                 ServerProcess server = isOn ? on : off;
                 Side side = isOn ? pair.on() : pair.off();
-                Optional<Bench.Run> run = measure(generator, server, requests(server, bench.millis(500)));
+                Optional<Bench.Run> run = measure(generator, server, requests(server, bench.millis(800)));
                 if (run.isEmpty()) {
                     return Optional.empty();
                 }

@@ -28,6 +28,11 @@ final class AttackPart {
     private static final int OTHERS_PER_SECOND_TLS = 100;
     private static final int OTHERS_OPEN = 200;
 
+    /** So many that none of them comes to any limit. */
+    private static final int WARMING = 2000;
+
+    private static final int FIRST_WARMING = 10_000;
+
     private final Bench bench;
 
     AttackPart(Bench bench) {
@@ -171,13 +176,15 @@ final class AttackPart {
     }
 
     private void warmUp(LoadProcess others, LoadProcess attacker, int port, boolean tls) throws IOException {
+        // Also where the attacker is refused: a calm server must be as warm as one under attack.
+        others.run(new Workload(port, tls, FIRST_WARMING, WARMING, 32, 32, 1, 0, 0, bench.millis(4000)));
         attacker.begin(flood(port, tls, bench.millis(1500)));
         others.run(others(port, tls, 0, bench.millis(1500)));
         attacker.await();
     }
 
     private Outcome attack(LoadProcess others, LoadProcess attacker, int port, boolean tls) throws IOException {
-        LoadResult calm = others.run(others(port, tls, 0, bench.millis(500)));
+        LoadResult calm = others.run(others(port, tls, 0, bench.millis(1000)));
         attacker.begin(flood(port, tls, bench.millis(2400)));
         LoadResult attacked = others.run(others(port, tls, bench.millis(300), bench.millis(2000)));
         return new Outcome(calm, attacked, attacker.await());

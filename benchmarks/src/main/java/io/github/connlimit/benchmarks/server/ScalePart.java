@@ -54,7 +54,7 @@ final class ScalePart {
     }
 
     private int rounds() {
-        return Math.min(2, bench.rounds());
+        return Math.min(4, bench.rounds());
     }
 
     private static List<Integer> levels() {
@@ -75,7 +75,7 @@ final class ScalePart {
                 ServerProcess on = bench.start(server, Protection.CONNLIMIT, 0, false)) {
             Map<Protection, ServerProcess> running = Map.of(Protection.NONE, off, Protection.CONNLIMIT, on);
             for (ServerProcess process : running.values()) {
-                generator.run(more(process, bench.millis(5000)));
+                generator.run(more(process, bench.millis(8000)));
             }
             for (int i = 0; i < rounds(); i++) {
                 for (int clients : CLIENTS) {

@@ -29,7 +29,7 @@ public final class ServerCommand implements Callable<Integer> {
     @Option(
             names = "--rounds",
             defaultValue = "7",
-            description = "Pairs or rounds; of attack at most 3, of scale at most 2. Default: 7.")
+            description = "Pairs or rounds; of attack at most 3, of scale at most 4. Default: 7.")
     private int rounds;
 
     @Option(names = "--time-scale", defaultValue = "1", description = "What to multiply all times by. Default: 1.")

@@ -621,7 +621,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
             awaitEndOf(List.of(bed.connect(ALICE), bed.connect(ALICE)));
             bed.awaitClosed(2 * i + 2);
         }
-        assertThat(bed.events().timedOut()).hasSize(6);
+        awaitTimedOut(6, firstPhase());
         assertThat(bed.events().refused()).isZero();
     }
 
