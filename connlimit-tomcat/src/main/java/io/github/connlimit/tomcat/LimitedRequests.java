@@ -123,7 +123,7 @@ final class LimitedRequests {
         boolean tryBeginStream(Request request) {
             Optional<ConnectionPermit> permit = gate.permit(this);
             if (permit.isEmpty() && request.getConnector().getProtocolHandler() instanceof LimitedProtocol limited) {
-                permit = limited.connectionPermit(remote(request));
+                permit = remote(request).flatMap(limited::connectionPermit);
             }
             if (permit.isEmpty()) {
                 return true;
@@ -138,12 +138,15 @@ final class LimitedRequests {
             if (!(request.getConnector().getProtocolHandler() instanceof LimitedProtocol limited)) {
                 return false;
             }
-            upgraded = true;
-            if (gate.permit(this).isPresent()) {
-                limited.whenClosed(remote(request), this::endNow);
+            if (gate.permit(this).isEmpty()) {
+                // The permit of the connection ends the stream.
+                upgraded = true;
+                return true;
             }
-            // Otherwise the permit of the connection ends the stream.
-            return true;
+            Optional<InetSocketAddress> remote = remote(request);
+            upgraded = remote.isPresent();
+            remote.ifPresent(connection -> limited.whenClosed(connection, this::endNow));
+            return upgraded;
         }
 
         void end() {
@@ -183,8 +186,11 @@ final class LimitedRequests {
         }
     }
 
-    private static InetSocketAddress remote(Request request) {
-        return new InetSocketAddress(address(request.getPeerAddr()), request.getRemotePort());
+    /** Which connection a request has come over; empty if it has been closed, and NIO2 cannot tell any more. */
+    private static Optional<InetSocketAddress> remote(Request request) {
+        String peer = request.getPeerAddr();
+        int port = request.getRemotePort();
+        return peer == null || port < 0 ? Optional.empty() : Optional.of(new InetSocketAddress(address(peer), port));
     }
 
     void releaseAll() {

@@ -6,13 +6,24 @@ import static org.awaitility.Awaitility.await;
 
 import io.github.connlimit.ClientUsage;
 import jakarta.servlet.AsyncContext;
+import jakarta.servlet.ServletException;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Level;
 import org.apache.catalina.connector.Connector;
+import org.apache.catalina.connector.Request;
+import org.apache.catalina.connector.Response;
 import org.apache.catalina.valves.RemoteIpValve;
+import org.apache.catalina.valves.ValveBase;
+import org.apache.tomcat.util.net.SocketWrapperBase;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -116,6 +127,33 @@ class StreamTest {
         await().atMost(ofSeconds(30)).until(() -> server.async.size() == STREAMS);
         server.async.forEach(AsyncContext::complete);
         awaitStreams(0);
+    }
+
+    /** NIO2 cannot tell then where it came from. */
+    @Test
+    void aStreamWhoseConnectionHasJustBeenClosedIsNoError() throws Exception {
+        try (Logs logs = Logs.listen()) {
+            LimitedNio2Endpoint endpoint = new LimitedNio2Endpoint();
+            Connector connector = server.add(new ConnectionLimitHttp11Nio2Protocol(endpoint));
+            CountDownLatch asked = new CountDownLatch(2);
+            Queue<String> told = new ConcurrentLinkedQueue<>();
+            server.tomcat.getEngine().getPipeline().addValve(new ValveBase(true) {
+                @Override
+                public void invoke(Request request, Response response) throws IOException, ServletException {
+                    endpoint.getConnections().forEach(SocketWrapperBase::close);
+                    told.add(request.getPeerAddr() + ":" + request.getRemotePort());
+                    getNext().invoke(request, response);
+                    asked.countDown();
+                }
+            });
+            start(connector);
+            server.connect(2, connector).request("/events", EVENTS);
+            server.connect(2, connector).request("/ws", "Upgrade: websocket\r\nConnection: Upgrade\r\n");
+            assertThat(asked.await(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(told).containsExactly("null:-1", "null:-1");
+            awaitStreams(0);
+            assertThat(logs.messages(Level.WARNING, "onError decides")).isEmpty();
+        }
     }
 
     private Client connect(Connector connector, boolean tls) throws Exception {
