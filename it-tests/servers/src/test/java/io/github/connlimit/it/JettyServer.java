@@ -101,26 +101,27 @@ final class JettyServer implements ContainerServer {
     @Override
     public void stop() throws Exception {
         server.stop();
-        awaitEndOfAcceptor();
+        // Jetty has interrupted them. In a pool that is started again, they would go on, and become acceptors.
+        awaitEndOfThreads("");
     }
 
     @Override
     public void stopConnector() throws Exception {
         connector.stop();
-        awaitEndOfAcceptor();
+        awaitEndOfThreads("-acceptor-");
     }
 
     /**
      * Jetty interrupts its acceptor but does not wait for it: if the connector is started again at once, the thread may
      * go on, and the interrupt closes the new server socket.
      */
-    private void awaitEndOfAcceptor() {
+    private void awaitEndOfThreads(String kind) {
         String prefix = threads.getName() + "-";
         TestBed.awaitUntil(
-                "the acceptor ends",
+                "threads end",
                 () -> assertThat(Thread.getAllStackTraces().keySet())
                         .map(Thread::getName)
-                        .noneMatch(name -> name.startsWith(prefix) && name.contains("-acceptor-")));
+                        .noneMatch(name -> name.startsWith(prefix) && name.contains(kind)));
     }
 
     @Override

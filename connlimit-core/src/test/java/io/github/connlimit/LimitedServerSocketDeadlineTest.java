@@ -1,0 +1,194 @@
+package io.github.connlimit;
+
+import static io.github.connlimit.Addresses.ip;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A server that says when its connections are established. */
+@Timeout(60)
+class LimitedServerSocketDeadlineTest {
+
+    private static final InetAddress SERVER = ip("127.0.0.1");
+    private static final InetAddress PEER = ip("127.0.0.2");
+    private static final Duration DEADLINE = Duration.ofSeconds(20);
+
+    private final RecordingLogger logger = new RecordingLogger();
+    private final RecordingListener listener = new RecordingListener();
+    private final ConnectionLimiter limiter = new ConnectionLimiter(
+            ConnectionLimits.builder()
+                    .maxPerClient(10)
+                    .handshakeTimeout(Duration.ofMillis(200))
+                    .build(),
+            System::nanoTime,
+            logger,
+            listener);
+    private final List<Socket> sockets = new ArrayList<>();
+    private final Set<Thread> threadsBefore = sweepers();
+    private LimitedServerSocket server;
+
+    @BeforeEach
+    void listen() throws IOException {
+        server = new LimitedServerSocket(0, 50, SERVER, limiter);
+        server.setSoTimeout(20_000);
+        server.expectEstablished();
+        server.expectEstablished();
+    }
+
+    @AfterEach
+    void everythingEndsAtZeroAndItsThreadWithIt() throws Exception {
+        for (Socket socket : sockets) {
+            socket.close();
+        }
+        server.close();
+        assertThat(limiter.snapshot().clients()).isZero();
+        assertThat(limiter.snapshot().openConnections()).isZero();
+        await().atMost(DEADLINE).until(() -> newSweepers().isEmpty());
+    }
+
+    private static Set<Thread> sweepers() {
+        Set<Thread> sweepers = new HashSet<>(Thread.getAllStackTraces().keySet());
+        sweepers.removeIf(thread -> !thread.getName().equals("connlimit-sweeper"));
+        return sweepers;
+    }
+
+    private Set<Thread> newSweepers() {
+        Set<Thread> now = sweepers();
+        now.removeAll(threadsBefore);
+        return now;
+    }
+
+    private Socket connect() throws IOException {
+        Socket socket = new Socket();
+        sockets.add(socket);
+        socket.bind(new InetSocketAddress(PEER, 0));
+        socket.connect(server.getLocalSocketAddress(), 20_000);
+        socket.setSoTimeout(20_000);
+        return socket;
+    }
+
+    /** The server's end, accepted after the client has connected. */
+    private Socket accept() throws IOException {
+        Socket socket = server.accept();
+        sockets.add(socket);
+        return socket;
+    }
+
+    private static void assertEnded(Socket client) throws IOException {
+        try {
+            assertThat(client.getInputStream().read()).isEqualTo(-1);
+        } catch (SocketException reset) {
+            assertThat(reset).hasMessageContaining("reset");
+        }
+    }
+
+    private void awaitTimedOut(int connections) {
+        await().atMost(DEADLINE).until(() -> limiter.snapshot().timedOut() == connections);
+    }
+
+    @Test
+    void aSilentConnectionIsClosed() throws Exception {
+        Socket client = connect();
+        Socket accepted = accept();
+        assertEnded(client);
+        await().atMost(DEADLINE).until(accepted::isClosed);
+        awaitTimedOut(1);
+        assertThat(limiter.openConnections(PEER)).isZero();
+        assertThat(LimitedServerSocket.permit(accepted)).isEmpty();
+        assertThat(logger.messages())
+                .contains("timed out: 127.0.0.2/32 (HANDSHAKE within 200 ms; 0 open, 0 pending, 0 streams; limit 10)");
+    }
+
+    @Test
+    void anEstablishedConnectionStays() throws Exception {
+        Socket client = connect();
+        Socket established = accept();
+        LimitedServerSocket.permit(established).orElseThrow().established();
+        assertThat(limiter.snapshot().topClients().get(0).pendingConnections()).isZero();
+        // Later, and so closed later.
+        Socket silent = connect();
+        accept();
+        assertEnded(silent);
+        awaitTimedOut(1);
+        established.getOutputStream().write('x');
+        assertThat(client.getInputStream().read()).isEqualTo('x');
+        assertThat(limiter.openConnections(PEER)).isOne();
+    }
+
+    @Test
+    void oneThatIsNotEstablishedIsPending() throws Exception {
+        limiter.reconfigure(limits ->
+                limits.toBuilder().handshakeTimeout(Duration.ofMinutes(1)).build());
+        connect();
+        accept();
+        assertThat(limiter.snapshot().topClients().get(0).pendingConnections()).isOne();
+    }
+
+    @Test
+    void aPermitIsThatOfTheConnection() throws Exception {
+        connect();
+        Socket accepted = accept();
+        LimitedServerSocket.permit(accepted).orElseThrow().close();
+        assertThat(limiter.openConnections(PEER)).isZero();
+        Socket other = sockets.get(0);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> LimitedServerSocket.permit(other))
+                .withMessageStartingWith("socket: ")
+                .withMessageEndingWith(" was not returned by a LimitedServerSocket's accept()");
+    }
+
+    @Test
+    void theSweeperIsOneDaemonThatGoesOnWhenItIsInterrupted() throws Exception {
+        assertThat(newSweepers()).singleElement().satisfies(sweeper -> {
+            assertThat(sweeper.isDaemon()).isTrue();
+            sweeper.interrupt();
+        });
+        await().atMost(DEADLINE).until(() -> logger.messages().contains("the sweeper was interrupted and goes on"));
+        Socket client = connect();
+        accept();
+        assertEnded(client);
+        awaitTimedOut(1);
+    }
+
+    @Test
+    void theSweeperGoesOnForTheConnectionsOfAServerSocketThatIsClosed() throws Exception {
+        Socket client = connect();
+        accept();
+        server.close();
+        assertEnded(client);
+        awaitTimedOut(1);
+    }
+
+    /** No deadline and not pending, as nobody says when it is established. */
+    @Test
+    void aServerThatSaysNothingHasNoDeadlines() throws Exception {
+        try (LimitedServerSocket silent = new LimitedServerSocket(0, 50, SERVER, limiter)) {
+            silent.setSoTimeout(20_000);
+            try (Socket client = new Socket(SERVER, silent.getLocalPort());
+                    Socket accepted = silent.accept()) {
+                Callable<ClientUsage> only =
+                        () -> limiter.snapshot().topClients().get(0);
+                assertThat(only.call().openConnections()).isOne();
+                assertThat(only.call().pendingConnections()).isZero();
+                assertThat(client.isConnected()).isTrue();
+                assertThat(accepted.isConnected()).isTrue();
+            }
+        }
+    }
+}
