@@ -69,6 +69,9 @@ class LimiterLincheckTest {
                                 List.of(acquire(1)),
                                 List.of(reconfigure(3), openConnections()))),
                 Named.of(
+                        "the limit is raised, and a connection comes, while another does",
+                        scenario(List.of(acquire(0)), List.of(acquire(1)), List.of(reconfigure(3), acquire(2)))),
+                Named.of(
                         "the limit is lowered, and one connection goes, while another comes",
                         scenario(
                                 List.of(acquire(0), acquire(2)),

@@ -272,6 +272,38 @@ public final class LimiterStress {
         }
     }
 
+    /** The limit is raised and then reached again, as far as it was before: there is room at every moment. */
+    @JCStressTest
+    @Outcome(id = "1, 1, 3", expect = ACCEPTABLE, desc = "admitted under the old limit or the new one")
+    @State
+    public static class RaiseTheLimitAndAcquire {
+
+        private static final ConnectionLimits BEFORE = limit(2);
+        private static final ConnectionLimits AFTER = limit(3);
+
+        private final ConnectionLimiter limiter = limiter(BEFORE);
+
+        public RaiseTheLimitAndAcquire() {
+            limiter.tryAcquire(CLIENT).orElseThrow();
+        }
+
+        @Actor
+        public void reconfigure(III_Result result) {
+            limiter.reconfigure(AFTER);
+            result.r1 = tryAcquire(limiter);
+        }
+
+        @Actor
+        public void acquire(III_Result result) {
+            result.r2 = tryAcquire(limiter);
+        }
+
+        @Arbiter
+        public void count(III_Result result) {
+            result.r3 = limiter.openConnections(CLIENT);
+        }
+    }
+
     /** A stream begins on a connection that is closed; another connection keeps the client's entry. */
     @JCStressTest
     @Outcome(id = "1, 0", expect = ACCEPTABLE, desc = "no stream is left of a closed connection")

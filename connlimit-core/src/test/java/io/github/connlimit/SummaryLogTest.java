@@ -87,6 +87,23 @@ class SummaryLogTest {
     }
 
     @Test
+    void fiveClientsAreNamedAndOthersOnlyIfThereAreAny() {
+        for (int client = 1; client <= 5; client++) {
+            refuse(client, 7 - client);
+        }
+        sweep(TEN_SECONDS);
+        assertThat(logger.messages())
+                .last()
+                .asString()
+                .endsWith("; most by 0.0.0.1/32 (6), 0.0.0.2/32 (5), 0.0.0.3/32 (4), 0.0.0.4/32 (3), 0.0.0.5/32 (2)");
+        for (int client = 1; client <= 6; client++) {
+            refuse(client, 1);
+        }
+        sweep(2 * TEN_SECONDS);
+        assertThat(logger.messages()).last().asString().endsWith(", 1 others");
+    }
+
+    @Test
     void allKindsAreToldApart() {
         refuse(1, 2);
         for (Figures.Event event : Figures.Event.values()) {
