@@ -189,12 +189,16 @@ class GateErrorTest {
         limiter.reconfigure(limits -> limits.toBuilder().dryRun(true).build());
         logger.entries.clear();
         gate.admit(new Name("a"), PROXY, ConnectionPhase.HANDSHAKE);
+        now.set(Duration.ofSeconds(4).toNanos());
+        gate.admit(new Name("later"), PROXY, ConnectionPhase.HANDSHAKE);
         sweepAt(5);
         assertThat(logger.messages()).singleElement().asString().startsWith("dry run, would time out: 192.0.2.9/32 (");
         // Its deadline is over for whoever it is counted for.
         assertThat(gate.reassign(new Name("a"), PROXY, BEHIND)).isTrue();
-        sweepAt(20);
+        sweepAt(8);
         assertThat(limiter.snapshot().dryRunTimedOut()).isOne();
+        sweepAt(9);
+        assertThat(limiter.snapshot().dryRunTimedOut()).isEqualTo(2);
     }
 
     @Test
