@@ -83,6 +83,8 @@ public final class ConnectionGate<C> {
             if (permits.get(channel) != null) {
                 return true;
             }
+            // Before anybody is told of the connection: who changes it after that changes it for later ones.
+            Duration timeout = limiter.limits().handshakeTimeout();
             permit = tryAcquire(channel, peer, phase != null);
             if (permit == null) {
                 return false;
@@ -92,7 +94,7 @@ public final class ConnectionGate<C> {
                 permit.close();
             } else if (phase != null) {
                 // Not before: a sweep must find the permit of a deadline that has passed.
-                setDeadline(permit, phase);
+                setDeadline(permit, phase, timeout);
             }
             return true;
         } catch (Throwable error) {
@@ -109,8 +111,7 @@ public final class ConnectionGate<C> {
         return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel));
     }
 
-    private void setDeadline(GatePermit<C> permit, ConnectionPhase phase) {
-        Duration timeout = limiter.limits().handshakeTimeout();
+    private void setDeadline(GatePermit<C> permit, ConnectionPhase phase, Duration timeout) {
         if (timeout.isZero()) {
             permit.meetDeadline();
         } else {
@@ -169,7 +170,8 @@ public final class ConnectionGate<C> {
         try {
             permits.tell(channel, permit -> {
                 if (permit.isPending()) {
-                    setDeadline(permit, ConnectionPhase.FIRST_BYTE);
+                    setDeadline(
+                            permit, ConnectionPhase.FIRST_BYTE, limiter.limits().handshakeTimeout());
                     if (!permit.endPending()) {
                         // Established or closed by the holder of the permit, perhaps before it had this deadline.
                         permit.meetDeadline();

@@ -173,6 +173,29 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         assertThat(asked).containsExactly("a", "b");
     }
 
+    /** Told that it is admitted, a listener may change the limits at once. */
+    @Test
+    void aDeadlineIsThatOfTheMomentBeforeItsConnectionIsAdmitted() {
+        ConnectionLimiter[] self = new ConnectionLimiter[1];
+        self[0] = new ConnectionLimiter(
+                ConnectionLimits.defaults(), now::get, new RecordingLogger(), new LimiterListener() {
+                    @Override
+                    public void admitted(ClientUsage client) {
+                        self[0].reconfigure(limits -> limits.toBuilder()
+                                .handshakeTimeout(Duration.ofMillis(1))
+                                .build());
+                    }
+                });
+        ConnectionGate<String> reconfigured = new ConnectionGate<>(self[0]);
+        reconfigured.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        now.set(TimeUnit.MILLISECONDS.toNanos(4999));
+        reconfigured.sweep(this);
+        assertThat(closed).isEmpty();
+        now.set(TimeUnit.MILLISECONDS.toNanos(5000));
+        reconfigured.sweep(this);
+        assertThat(closed).containsExactly("a");
+    }
+
     @Test
     void whatIsFoundClosedEveryTenSecondsAndNotReportedWithinOneMoreIsReleased() {
         gate.admit("a", PEER);
