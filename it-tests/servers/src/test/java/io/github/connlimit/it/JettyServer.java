@@ -147,6 +147,13 @@ final class JettyServer implements ContainerServer {
             super(server, ACCEPTORS, 2, factories);
         }
 
+        /**
+         * Does not: it has been closed by now, which ends each accept() too. One that is interrupted just as it has a
+         * connection loses it: it throws, and the socket stays open for ever (seen with Java 25, without Jetty too).
+         */
+        @Override
+        protected void interruptAcceptors() {}
+
         @Override
         protected SocketChannelEndPoint newEndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key)
                 throws IOException {
