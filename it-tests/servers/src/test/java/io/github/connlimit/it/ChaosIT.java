@@ -26,6 +26,8 @@ class ChaosIT {
                     "org.eclipse.jetty.util.thread.QueuedThreadPool: (Couldn't stop|Stopped without) .*",
                     // A buffer of Jetty's own; connlimit has none that is released.
                     "org.eclipse.jetty.util.thread.QueuedThreadPool: Job failed .*IllegalStateException: already released .*",
+                    // The threads of a server that stops are gone while there is something to do.
+                    "org.eclipse.jetty.http2.HTTP2Connection: .* java.util.concurrent.RejectedExecutionException: .*",
                     // The virtual machine of the tests is started without.
                     "org.apache.catalina.loader.WebappClassLoaderBase: You need to add \"--add-opens=.*",
                     // NIO2 has one pool of threads, for as long as the connector exists.
