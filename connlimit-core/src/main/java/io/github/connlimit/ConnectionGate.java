@@ -280,7 +280,7 @@ public final class ConnectionGate<C> {
         } else if (!foundClosed.isEmpty() && since >= REPORT_NANOS) {
             List<GatePermit<C>> forgotten = foundClosed;
             foundClosed = List.of();
-            forgotten.forEach(this::release);
+            forgotten.forEach(this::giveBack);
         }
     }
 
@@ -293,7 +293,8 @@ public final class ConnectionGate<C> {
         }
     }
 
-    private boolean release(GatePermit<C> permit) {
+    /** @return whether it was this call that gave it back */
+    private boolean giveBack(GatePermit<C> permit) {
         boolean here = permits.remove(permit);
         if (here) {
             permit.close();
@@ -353,7 +354,7 @@ public final class ConnectionGate<C> {
         AtomicInteger released = new AtomicInteger();
         try {
             permits.forEach(permit -> {
-                if (!isOpen(permit, open) && release(permit)) {
+                if (!isOpen(permit, open) && giveBack(permit)) {
                     released.incrementAndGet();
                 }
             });

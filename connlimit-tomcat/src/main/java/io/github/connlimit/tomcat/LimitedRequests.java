@@ -205,14 +205,14 @@ final class LimitedRequests {
         String peer = ajp ? request.getCoyoteRequest().remoteAddr().toString() : request.getPeerAddr();
         // What the Valves before this one made of it.
         String named = request.getRemoteAddr();
+        boolean direct = Objects.equals(named, peer);
         boolean counted = protocol instanceof LimitedProtocol;
-        if (counted && Objects.equals(named, peer)) {
+        if (counted && direct) {
             // The port is not asked for: NIO2 logs a warning if the connection has just been closed.
             return null;
         }
         boolean unixDomain = !ajp && request.getRemotePort() == 0;
-        if (!Objects.equals(named, peer)
-                && (unixDomain || gate.limiter().limits().isExempt(address(peer)))) {
+        if (!direct && (unixDomain || gate.limiter().limits().isExempt(address(peer)))) {
             return address(named);
         }
         return counted || unixDomain ? null : address(peer);

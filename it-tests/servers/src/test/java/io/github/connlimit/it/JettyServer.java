@@ -111,10 +111,7 @@ final class JettyServer implements ContainerServer {
         awaitEndOfThreads("-acceptor-");
     }
 
-    /**
-     * Jetty interrupts its acceptor but does not wait for it: if the connector is started again at once, the thread may
-     * go on, and the interrupt closes the new server socket.
-     */
+    /** Jetty does not wait for them: if it is started again at once, they may go on in its next life. */
     private void awaitEndOfThreads(String kind) {
         String prefix = threads.getName() + "-";
         TestBed.awaitUntil(
