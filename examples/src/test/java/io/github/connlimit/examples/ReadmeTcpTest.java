@@ -58,17 +58,7 @@ class ReadmeTcpTest {
         LimitedServerSocket server = new LimitedServerSocket(port, 50, null, limiter);
         server.expectEstablished();
         // end::tcp-deadline[]
-        threads.execute(() -> acceptAll(server, socket -> {
-            // tag::tcp-established[]
-            InputStream in = new BufferedInputStream(socket.getInputStream());
-            in.mark(1);
-            in.read(); // or tls.startHandshake(), and then the first byte
-            in.reset();
-            LimitedServerSocket.permit(socket).ifPresent(ConnectionPermit::established);
-            // end::tcp-established[]
-            assertThat(in.read()).isEqualTo('?');
-            socket.getOutputStream().write('!');
-        }));
+        threads.execute(() -> acceptAll(server, this::serveOneByte));
         try (server;
                 Socket silent = new Socket("127.0.0.1", server.getLocalPort());
                 Socket speaking = new Socket("127.0.0.1", server.getLocalPort())) {
@@ -82,6 +72,23 @@ class ReadmeTcpTest {
                     .dontCatchUncaughtExceptions()
                     .atMost(Duration.ofSeconds(20))
                     .until(() -> limiter.snapshot().openConnections() == 1);
+        }
+        LimitAssertions.awaitNone(limiter);
+    }
+
+    private void serveOneByte(Socket socket) throws IOException {
+        try (socket) {
+            // tag::tcp-established[]
+            InputStream in = new BufferedInputStream(socket.getInputStream());
+            in.mark(1);
+            in.read(); // or tls.startHandshake(), and then the first byte
+            in.reset();
+            LimitedServerSocket.permit(socket).ifPresent(ConnectionPermit::established);
+            // end::tcp-established[]
+            assertThat(in.read()).isEqualTo('?');
+            socket.getOutputStream().write('!');
+            // Kept until its client goes: a socket that nobody refers to may be collected, and is given back then.
+            assertThat(in.read()).isEqualTo(-1);
         }
     }
 
