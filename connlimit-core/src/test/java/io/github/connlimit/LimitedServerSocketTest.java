@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.ref.Reference;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -607,6 +608,7 @@ class LimitedServerSocketTest {
         assertThat(limiter.snapshot().openConnections()).isEqualTo(2);
         closed.close();
         assertThat(limiter.openConnections(MODEST)).isZero();
+        Reference.reachabilityFence(dropped);
         dropped = null;
         await().atMost(DEADLINE).pollInterval(Duration.ofMillis(20)).until(() -> {
             System.gc();

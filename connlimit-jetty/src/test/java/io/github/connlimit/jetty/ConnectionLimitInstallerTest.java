@@ -136,7 +136,7 @@ class ConnectionLimitInstallerTest {
         server.addBean(new ConnectionLimitInstaller(limiter));
         server.start();
         try (Client admitted = Client.connect(GREEDY, https.getLocalPort())) {
-            TestTls.client(admitted.socket()).startHandshake();
+            admitted.tls();
             try (Client plain = Client.connect(GREEDY, http.getLocalPort());
                     Client tls = Client.connect(GREEDY, https.getLocalPort())) {
                 assertThat(plain.ending()).isEqualTo("reset");

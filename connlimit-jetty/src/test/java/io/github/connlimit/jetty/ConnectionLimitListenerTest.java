@@ -459,7 +459,7 @@ class ConnectionLimitListenerTest {
             server.limited();
             try (Client plain = server.admitted(GREEDY);
                     Client tls = Client.connect(GREEDY, second.getLocalPort())) {
-                TestTls.client(tls.socket()).startHandshake();
+                tls.tls();
                 for (int port : new int[] {server.port(), second.getLocalPort()}) {
                     try (Client refused = Client.connect(GREEDY, port)) {
                         assertThat(refused.ending()).isEqualTo("reset");

@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.SSLSocket;
 import org.eclipse.jetty.server.DetectorConnectionFactory;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.ProxyConnectionFactory;
@@ -149,8 +148,7 @@ class DeadlineTest {
             for (String protocol : List.of("http/1.1", "h2")) {
                 timedOut.clear();
                 try (Client client = server.connect(GREEDY)) {
-                    SSLSocket tls = TestTls.client(client.socket(), protocol);
-                    tls.startHandshake();
+                    client.tls(protocol);
                     assertEnded(client);
                     server.awaitZero();
                 }
@@ -463,7 +461,7 @@ class DeadlineTest {
                 try (Client refused = server.connect(GREEDY)) {
                     assertThat(refused.ending()).isEqualTo("reset");
                 }
-                TestTls.client(first.socket(), "http/1.1").startHandshake();
+                first.tls();
                 awaitPending(server, 0);
                 try (Client second = server.connect(GREEDY).tls()) {
                     assertThat(second.get("/")).startsWith("HTTP/1.1 200 ");
