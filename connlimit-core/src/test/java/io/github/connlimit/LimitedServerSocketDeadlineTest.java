@@ -98,6 +98,11 @@ class LimitedServerSocketDeadlineTest {
         }
     }
 
+    private void setTimeout(Duration timeout) {
+        limiter.reconfigure(
+                limits -> limits.toBuilder().handshakeTimeout(timeout).build());
+    }
+
     private void awaitTimedOut(int connections) {
         await().atMost(DEADLINE).until(() -> limiter.snapshot().timedOut() == connections);
     }
@@ -117,6 +122,8 @@ class LimitedServerSocketDeadlineTest {
 
     @Test
     void anEstablishedConnectionStays() throws Exception {
+        // Long enough to be met, even on a busy machine.
+        setTimeout(Duration.ofMillis(1500));
         Socket client = connect();
         Socket established = accept();
         LimitedServerSocket.permit(established).orElseThrow().established();
@@ -133,8 +140,7 @@ class LimitedServerSocketDeadlineTest {
 
     @Test
     void oneThatIsNotEstablishedIsPending() throws Exception {
-        limiter.reconfigure(limits ->
-                limits.toBuilder().handshakeTimeout(Duration.ofMinutes(1)).build());
+        setTimeout(Duration.ofMinutes(1));
         connect();
         accept();
         assertThat(limiter.snapshot().topClients().get(0).pendingConnections()).isOne();
@@ -142,6 +148,7 @@ class LimitedServerSocketDeadlineTest {
 
     @Test
     void aPermitIsThatOfTheConnection() throws Exception {
+        setTimeout(Duration.ofMinutes(1));
         connect();
         Socket accepted = accept();
         LimitedServerSocket.permit(accepted).orElseThrow().close();

@@ -191,7 +191,7 @@ class DeadlineTest {
         for (String next : new String[] {null, "http/1.1"}) {
             timedOut.clear();
             try (TestServer server =
-                    new TestServer(limiter(), TestServer.plain(new ProxyConnectionFactory(next))).limited()) {
+                    new TestServer(patient(), TestServer.plain(new ProxyConnectionFactory(next))).limited()) {
                 try (Client silent = server.connect(GREEDY)) {
                     silent.send("PROXY TCP4 10.1.2.3 127.0.0.1 1 2\r\n");
                     assertEnded(silent);
@@ -204,7 +204,7 @@ class DeadlineTest {
 
     @Test
     void tricklingClientHelloThatIsDetected() throws Exception {
-        try (TestServer server = new TestServer(limiter(), DeadlineTest::detecting).limited()) {
+        try (TestServer server = new TestServer(patient(), DeadlineTest::detecting).limited()) {
             try (Client trickling = server.connect(GREEDY);
                     Client silent = server.connect(MODEST);
                     Client established = server.admitted("127.0.0.4")) {
@@ -226,10 +226,11 @@ class DeadlineTest {
 
     @Test
     void closesManyAtOnce() throws Exception {
-        try (TestServer server = new TestServer(limiter(
-                                ConnectionLimits.builder().maxPerClient(0).handshakeTimeout(TIMEOUT)))
-                        .limited();
+        try (TestServer server =
+                        new TestServer(limiter(ConnectionLimits.builder().maxPerClient(0))).limited();
                 Client served = server.admitted(MODEST)) {
+            server.limiter.reconfigure(
+                    limits -> limits.toBuilder().handshakeTimeout(TIMEOUT).build());
             List<Client> silent = new ArrayList<>();
             for (int i = 0; i < 500; i++) {
                 silent.add(server.connect(GREEDY));

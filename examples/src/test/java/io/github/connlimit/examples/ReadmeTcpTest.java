@@ -51,8 +51,9 @@ class ReadmeTcpTest {
 
     @Test
     void closesWhatSaysNothing() throws Exception {
+        // Long enough for who speaks, even on a busy machine.
         limiter.reconfigure(limits ->
-                limits.toBuilder().handshakeTimeout(Duration.ofMillis(300)).build());
+                limits.toBuilder().handshakeTimeout(Duration.ofMillis(1500)).build());
         int port = 0;
         // tag::tcp-deadline[]
         LimitedServerSocket server = new LimitedServerSocket(port, 50, null, limiter);

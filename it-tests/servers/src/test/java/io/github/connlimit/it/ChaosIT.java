@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Nothing is lost, nothing is left and nobody gets more than the limit, whatever clients and administrators do. Runs for
  * as many seconds each as the system property {@code connlimit.it.chaos.seconds} says; with the seed in
  * {@code connlimit.it.chaos.seed}, it draws the same lots again. With {@code connlimit.it.chaos.strict}, a container must
- * log no exception of its own either, unless it is known.
+ * log nothing of its own either, unless it is known.
  */
 @Tag("chaos")
 class ChaosIT {
@@ -83,12 +83,10 @@ class ChaosIT {
             end(bed, failure);
         }
         ChaosLog log = new ChaosLog(bed.log().allWarnings());
-        story.append(log.containerExceptions().isEmpty() ? "" : ", logged " + log.containerExceptions());
+        story.append(log.ofContainers().isEmpty() ? "" : ", logged " + log.ofContainers());
         assertThat(log.faults()).as("what was logged").isEmpty();
         if (strict) {
-            assertThat(log.containerExceptions())
-                    .as("what a container logged of its own")
-                    .isEmpty();
+            assertThat(log.ofContainers()).as("what a container logged").isEmpty();
         }
     }
 

@@ -30,6 +30,8 @@ final class ChaosLog {
                     "org.apache.catalina.loader.WebappClassLoaderBase: .* is still processing a request .*",
                     // The connector has closed the connection while its request begins.
                     "org.apache.tomcat.util.net.Nio2Endpoint: Unable to determine .*ClosedChannelException",
+                    // On a busy machine.
+                    "org.apache.catalina.util.SessionIdGeneratorBase: Creation of SecureRandom .* took .*",
                     // Tomcat's threads and applications end before its connections do.
                     "org.apache.coyote.http11.Http11Nio2?Protocol: .* java.util.concurrent.RejectedExecutionException",
                     "org.apache.catalina.core.ContainerBase.* java.util.concurrent.RejectedExecutionException",
@@ -38,7 +40,7 @@ final class ChaosLog {
             .toList();
 
     private final Set<String> faults = new LinkedHashSet<>();
-    private final Set<String> containerExceptions = new LinkedHashSet<>();
+    private final Set<String> ofContainers = new LinkedHashSet<>();
 
     ChaosLog(List<LogRecord> warnings) {
         for (LogRecord warning : warnings) {
@@ -46,22 +48,22 @@ final class ChaosLog {
             if (isOfConnlimit(warning)) {
                 faults.add(logged);
             } else if (KNOWN.stream().noneMatch(known -> known.matcher(logged).matches())) {
-                (warning.getThrown() == null ? faults : containerExceptions).add(logged);
+                ofContainers.add(logged);
             }
         }
     }
 
-    /** What connlimit logged or threw, and what a container complains of other than by an exception. */
+    /** What connlimit logged or threw. */
     Set<String> faults() {
         return faults;
     }
 
     /**
-     * Exceptions that a container has thrown and logged itself. Its parts end one after another, so there is always one
-     * more that finds another one gone.
+     * What containers logged of their own. There is always more than is known: their parts end one after another, and
+     * one finds another one gone; or something has taken long.
      */
-    Set<String> containerExceptions() {
-        return containerExceptions;
+    Set<String> ofContainers() {
+        return ofContainers;
     }
 
     private static boolean isOfConnlimit(LogRecord warning) {

@@ -7,6 +7,9 @@ import io.github.connlimit.jetty.ConnectionLimitListener;
 import java.io.IOException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
 import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
@@ -114,11 +117,15 @@ final class JettyServer implements ContainerServer {
     /** Jetty does not wait for them: if it is started again at once, they may go on in its next life. */
     private void awaitEndOfThreads(String kind) {
         String prefix = threads.getName() + "-";
-        TestBed.awaitUntil(
-                "threads end",
-                () -> assertThat(Thread.getAllStackTraces().keySet())
-                        .map(Thread::getName)
-                        .noneMatch(name -> name.startsWith(prefix) && name.contains(kind)));
+        TestBed.awaitUntil("threads end", () -> {
+            Map<String, String> going = new TreeMap<>();
+            Thread.getAllStackTraces().forEach((thread, stack) -> {
+                if (thread.getName().startsWith(prefix) && thread.getName().contains(kind)) {
+                    going.put(thread.getName(), Arrays.toString(stack));
+                }
+            });
+            assertThat(going).isEmpty();
+        });
     }
 
     @Override
