@@ -31,6 +31,9 @@ final class Chaos {
 
     private static final int THREADS = 24;
 
+    /** Some of one client are open at once by then. */
+    private static final int ENOUGH_CONNECTIONS = 300;
+
     /** What happens in every round, in an order that is drawn by lot. */
     private static final List<Move> ROUND = List.of(
             Move.CHECK,
@@ -77,8 +80,7 @@ final class Chaos {
         try {
             crowd.start(THREADS, seed + 1);
             long end = System.nanoTime() + duration.toNanos();
-            // However slow this machine is, something of everything.
-            while (System.nanoTime() < end || stops == 0 || checks == 0 || history.changes() == 0) {
+            while (System.nanoTime() < end || !hasSeenEverything()) {
                 TimeUnit.MILLISECONDS.sleep(random.nextInt(50));
                 bed.application().completeLater();
                 disturb();
@@ -91,6 +93,15 @@ final class Chaos {
         mostAtOnce = crowd.served().check(history);
         bed.application().completeLater();
         bed.awaitZero();
+    }
+
+    /** However slow this machine is: enough of everything. */
+    private boolean hasSeenEverything() {
+        return stops > 0
+                && checks > 0
+                && history.changes() > 0
+                && bed.events().refused() > 0
+                && bed.events().admitted() >= ENOUGH_CONNECTIONS;
     }
 
     /** What has happened. */
