@@ -34,6 +34,7 @@ final class ChaosLog {
                     "org.apache.catalina.util.SessionIdGeneratorBase: Creation of SecureRandom .* took .*",
                     // Tomcat's threads and applications end before its connections do.
                     "org.apache.coyote.http11.Http11Nio2?Protocol: .* java.util.concurrent.RejectedExecutionException",
+                    "org.apache.tomcat.util.net.NioEndpoint: Executor rejected socket .* java.util.concurrent.RejectedExecutionException.*",
                     "org.apache.catalina.core.ContainerBase.* java.util.concurrent.RejectedExecutionException",
                     "org.apache.catalina.connector.CoyoteAdapter: .*IllegalStateException: Calling \\[asyncTimeout\\(\\)\\].*")
             .map(logged -> Pattern.compile(logged, Pattern.DOTALL))
