@@ -31,9 +31,6 @@ final class Chaos {
 
     private static final int THREADS = 24;
 
-    /** Some of one client are open at once by then. */
-    private static final int ENOUGH_CONNECTIONS = 300;
-
     /** What happens in every round, in an order that is drawn by lot. */
     private static final List<Move> ROUND = List.of(
             Move.CHECK,
@@ -100,8 +97,8 @@ final class Chaos {
         return stops > 0
                 && checks > 0
                 && history.changes() > 0
-                && bed.events().refused() > 0
-                && bed.events().admitted() >= ENOUGH_CONNECTIONS;
+                && mostAtOnce > 1
+                && bed.events().refused() > 0;
     }
 
     /** What has happened. */
@@ -237,6 +234,7 @@ final class Chaos {
 
     private void assertNoneHasTooMany(Map<String, List<InetSocketAddress>> held) {
         try {
+            mostAtOnce = crowd.served().check(history);
             for (Map.Entry<String, List<InetSocketAddress>> client : held.entrySet()) {
                 // All of them were admitted by the time the last one was, which was after it had begun.
                 long lastBegun = client.getValue().stream()

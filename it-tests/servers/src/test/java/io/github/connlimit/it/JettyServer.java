@@ -52,8 +52,10 @@ final class JettyServer implements ContainerServer {
     private final TestConnector connector;
 
     JettyServer(ServerSetup setup) {
-        // A thread that is held by a request should not hold up the end.
-        threads.setStopTimeout(1);
+        // Half of it for the acceptors to end by themselves: one that is interrupted may lose a connection. A thread
+        // that
+        // is held by a request should not hold up the end for long.
+        threads.setStopTimeout(2000);
         server = new Server(threads);
         server.setStopTimeout(0);
         connector = new TestConnector(server, setup.tls() ? secure() : clearText());
