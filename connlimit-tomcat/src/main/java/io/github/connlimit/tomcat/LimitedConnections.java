@@ -25,6 +25,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * The connections of one endpoint, NIO or NIO2: admits them, refuses them, and gives their permits back. Connections are
@@ -305,16 +306,32 @@ final class LimitedConnections<U extends NetworkChannel> {
 
     /** Gives back what Tomcat did not report the end of, at once. Never throws. */
     void releaseClosed() {
+        releaseAllBut(Channel::isOpen);
+    }
+
+    /** Closes what a stopped endpoint has left open, and gives it back. Never throws. */
+    void closeForgotten() {
+        releaseAllBut(channel -> {
+            try {
+                channel.close();
+            } catch (IOException error) {
+                report("closing a connection that Tomcat had left open failed", error);
+            }
+            return channel.isOpen();
+        });
+    }
+
+    private void releaseAllBut(Predicate<U> open) {
         ConnectionGate<U> present = gate;
         if (present == null) {
             return;
         }
         try {
             for (ConnectionGate<U> one : former) {
-                one.releaseClosed(Channel::isOpen);
+                one.releaseClosed(open);
                 carryOver(one);
             }
-            present.releaseClosed(Channel::isOpen);
+            present.releaseClosed(open);
             forgetClosed();
         } catch (Throwable error) {
             present.report("sweeping the connections failed", error);

@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.nio.channels.NetworkChannel;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import javax.management.MBeanServer;
@@ -22,6 +23,9 @@ final class ProtocolLimit<U extends NetworkChannel> {
 
     private static final int STOPPED_SWEEP_MILLIS = 100;
 
+    /** Tomcat's NIO2 endpoint closes its connections in other threads, and not all of them: it forgets some. */
+    private static final int CLOSING_SECONDS = 5;
+
     private final LimitedConnections<U> connections;
     private final LimiterSettings settings = new LimiterSettings();
 
@@ -35,6 +39,7 @@ final class ProtocolLimit<U extends NetworkChannel> {
     private ConnectionLimiter serviceLimiter;
 
     private boolean running;
+    private int starts;
 
     /** {@code null} if there is nothing to sweep. */
     private Sweep sweep;
@@ -89,6 +94,8 @@ final class ProtocolLimit<U extends NetworkChannel> {
      * @throws IllegalStateException if there are two sources of settings
      */
     synchronized void start(MBeanServer server, ObjectName protocol) {
+        starts++;
+        connections.closeForgotten();
         ServiceValves.limiterOf(server, protocol).ifPresent(limiter -> serviceLimiter = limiter);
         ConnectionLimiter limiter;
         if (setLimiter != null) {
@@ -121,7 +128,19 @@ final class ProtocolLimit<U extends NetworkChannel> {
     synchronized void stop() {
         running = false;
         connections.stop();
+        if (!connections.isEmpty()) {
+            int life = starts;
+            // Not by the server's executor, which may be shut down by then.
+            CompletableFuture.delayedExecutor(CLOSING_SECONDS, TimeUnit.SECONDS, Runnable::run)
+                    .execute(() -> closeForgotten(life));
+        }
         schedule();
+    }
+
+    private synchronized void closeForgotten(int life) {
+        if (starts == life) {
+            connections.closeForgotten();
+        }
     }
 
     /** To be called when the endpoint is gone. */

@@ -432,6 +432,56 @@ class LimitedEndpointTest {
         assertThat(server.connect(2, connector).isServed()).isFalse();
     }
 
+    /** As Tomcat's NIO2 endpoint does now and then when it stops while connections begin. */
+    private static final class ForgetfulEndpoint extends LimitedNio2Endpoint {
+
+        void forget() {
+            connections.clear();
+        }
+    }
+
+    private Client forgotten() throws Exception {
+        ForgetfulEndpoint endpoint = new ForgetfulEndpoint();
+        ConnectionLimitHttp11Nio2Protocol protocol = new ConnectionLimitHttp11Nio2Protocol(endpoint);
+        protocol.setLimiter(limiter);
+        connector = server.add(protocol);
+        server.start();
+        // In the middle of a request, where Tomcat does nothing of itself when it stops.
+        Client client = server.connect(2, connector).request("/hold");
+        await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 1);
+        endpoint.forget();
+        return client;
+    }
+
+    @Test
+    void closesWhatItHasForgottenSomeTimeAfterItsStop() throws Exception {
+        Client client = forgotten();
+        connector.stop();
+        // It is open still.
+        assertThat(limiter.snapshot().openConnections()).isOne();
+        assertThat(client.end()).isIn("fin", "rst");
+        awaitOpen(0);
+    }
+
+    @Test
+    void closesWhatItHasForgottenAfterTheStopOfItsServer() throws Exception {
+        Client client = forgotten();
+        server.tomcat.stop();
+        assertThat(client.end()).isIn("fin", "rst");
+        awaitOpen(0);
+    }
+
+    @Test
+    void closesWhatItHasForgottenWhenItStartsAgain() throws Exception {
+        Client client = forgotten();
+        connector.stop();
+        connector.start();
+        // At once, and not in the time that it takes if it does not start again.
+        assertThat(limiter.snapshot().openConnections()).isZero();
+        assertThat(client.end()).isIn("fin", "rst");
+        awaitServed(2);
+    }
+
     @ParameterizedTest
     @EnumSource
     void limitsAgainAfterStopAndStart(Kind kind) throws Exception {

@@ -41,8 +41,13 @@ final class Leftovers {
 
     private static final String PERMIT = "io.github.connlimit.GatePermit";
 
-    /** Begun anew by a WebSocket that is opened while its application stops, and never ended. */
-    private static final String TOMCATS_OWN = "WebSocket background processing";
+    /** Threads that go on. */
+    private static final Set<String> KEPT = Set.of(
+            // Tomcat's: begun anew by a WebSocket that is opened while its application stops, and never ended.
+            "WebSocket background processing",
+            // The virtual machine's one for CompletableFuture, up to Java 24 and from then on.
+            "CompletableFutureDelayScheduler",
+            "ForkJoinPool.commonPool-delayScheduler");
 
     private final Set<Thread> threads = new HashSet<>(Thread.getAllStackTraces().keySet());
     private final Map<String, Long> objects = objects();
@@ -54,8 +59,7 @@ final class Leftovers {
         TestBed.awaitUntil(
                 "threads that are left behind",
                 () -> assertThat(Thread.getAllStackTraces().keySet())
-                        .filteredOn(thread ->
-                                !threads.contains(thread) && !thread.getName().equals(TOMCATS_OWN))
+                        .filteredOn(thread -> !threads.contains(thread) && !KEPT.contains(thread.getName()))
                         .isEmpty());
         TestBed.awaitUntil(
                 "file descriptors that are left behind",
