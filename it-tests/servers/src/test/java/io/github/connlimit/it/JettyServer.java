@@ -52,9 +52,8 @@ final class JettyServer implements ContainerServer {
     private final TestConnector connector;
 
     JettyServer(ServerSetup setup) {
-        // Half of it for the acceptors to end by themselves: one that is interrupted may lose a connection. A thread
-        // that
-        // is held by a request should not hold up the end for long.
+        // Half of it for acceptors to end before they are interrupted, and lose a connection; but not long, as some
+        // threads may be held by a request.
         threads.setStopTimeout(2000);
         server = new Server(threads);
         server.setStopTimeout(0);
