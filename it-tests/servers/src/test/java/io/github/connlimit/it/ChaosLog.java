@@ -36,6 +36,7 @@ final class ChaosLog {
                     "org.apache.coyote.http11.Http11Nio2?Protocol: .* java.util.concurrent.RejectedExecutionException",
                     "org.apache.tomcat.util.net.NioEndpoint: Executor rejected socket .* java.util.concurrent.RejectedExecutionException.*",
                     "org.apache.catalina.core.ContainerBase.* java.util.concurrent.RejectedExecutionException",
+                    "org.apache.catalina.core.ContainerBase.*IllegalStateException: Calling \\[asyncStart\\(\\)\\].*",
                     "org.apache.catalina.connector.CoyoteAdapter: .*IllegalStateException: Calling \\[asyncTimeout\\(\\)\\].*")
             .map(logged -> Pattern.compile(logged, Pattern.DOTALL))
             .toList();
