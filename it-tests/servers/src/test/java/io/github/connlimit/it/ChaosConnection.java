@@ -318,8 +318,7 @@ final class ChaosConnection {
         long asked = System.nanoTime();
         String answer = http2.get("/");
         if (!answer.equals(Application.ANSWER)) {
-            // Status 200 and nothing more: Tomcat, now and then. What is said is not the matter here; it proves
-            // nothing.
+            // Tomcat, now and then: status 200 and nothing more. It proves nothing, and is not the matter here.
             throw new IOException("answered \"" + answer + "\"");
         }
         life.answered(asked);
