@@ -67,6 +67,11 @@ class DeadlineTest {
         });
     }
 
+    private static void setTimeout(TestServer server, Duration timeout) {
+        server.limiter.reconfigure(
+                limits -> limits.toBuilder().handshakeTimeout(timeout).build());
+    }
+
     /** The event follows the close. */
     private void awaitTimedOut(ConnectionPhase... phases) {
         await().atMost(TestServer.DEADLINE)
@@ -229,8 +234,7 @@ class DeadlineTest {
         try (TestServer server =
                         new TestServer(limiter(ConnectionLimits.builder().maxPerClient(0))).limited();
                 Client served = server.admitted(MODEST)) {
-            server.limiter.reconfigure(
-                    limits -> limits.toBuilder().handshakeTimeout(TIMEOUT).build());
+            setTimeout(server, TIMEOUT);
             List<Client> silent = new ArrayList<>();
             for (int i = 0; i < 500; i++) {
                 silent.add(server.connect(GREEDY));
@@ -363,11 +367,9 @@ class DeadlineTest {
     void http2() throws Exception {
         try (TestServer server = new TestServer(patient(), TestServer.tls()).limited()) {
             // The client needs longer for its first time.
-            server.limiter.reconfigure(limits ->
-                    limits.toBuilder().handshakeTimeout(TestServer.DEADLINE).build());
+            setTimeout(server, TestServer.DEADLINE);
             Http2Connection.open(GREEDY, server.port()).close();
-            server.limiter.reconfigure(
-                    limits -> limits.toBuilder().handshakeTimeout(PATIENCE).build());
+            setTimeout(server, PATIENCE);
             try (Http2Connection connection = Http2Connection.open(GREEDY, server.port())) {
                 idle();
                 assertThat(connection.get("/").status()).isEqualTo(200);
