@@ -16,7 +16,7 @@ import java.util.stream.Stream;
 final class ChaosLog {
 
     private static final List<Pattern> KNOWN = Stream.of(
-                    // The test's server does not wait for its threads when it stops.
+                    // The test's server does not wait long for its threads when it stops.
                     "org.eclipse.jetty.util.thread.QueuedThreadPool: (Couldn't stop|Stopped without) .*",
                     // A buffer of Jetty's own; connlimit has none that is released.
                     "org.eclipse.jetty.util.thread.QueuedThreadPool: Job failed .*IllegalStateException: already released .*",
@@ -85,7 +85,8 @@ final class ChaosLog {
         return thrower.isPresent() && isOfConnlimit(thrower.get());
     }
 
-    private static boolean isOfConnlimit(String name) {
+    /** Whether a class, or the logger named after it, is connlimit's and not one of these tests. */
+    static boolean isOfConnlimit(String name) {
         return name.startsWith("io.github.connlimit.") && !name.startsWith("io.github.connlimit.it.");
     }
 

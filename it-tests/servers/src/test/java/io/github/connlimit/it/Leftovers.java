@@ -96,10 +96,7 @@ final class Leftovers {
         Map<String, Long> objects = new TreeMap<>();
         histogram.lines().forEach(line -> {
             String[] fields = line.trim().split("\\s+");
-            if (fields.length >= 4
-                    && fields[3].startsWith("io.github.connlimit.")
-                    && !fields[3].startsWith("io.github.connlimit.it.")
-                    && !NOT_COUNTED.contains(fields[3])) {
+            if (fields.length >= 4 && ChaosLog.isOfConnlimit(fields[3]) && !NOT_COUNTED.contains(fields[3])) {
                 objects.put(fields[3], Long.parseLong(fields[1]));
             }
         });
