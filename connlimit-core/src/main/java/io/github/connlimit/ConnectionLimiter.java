@@ -11,6 +11,7 @@ import java.util.function.BiConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import javax.management.DynamicMBean;
 
 /**
  * Counts the open connections of each client and admits another one only below the client's limit. This class is
@@ -395,11 +396,16 @@ public final class ConnectionLimiter {
     }
 
     /**
-     * A view of this limiter for JMX, to be registered by {@code MBeanServer.registerMBean}, by convention as
-     * {@code io.github.connlimit:type=ConnectionLimiter,name=…}.
+     * {@return a view of this limiter for JMX, to be registered by {@code MBeanServer.registerMBean}, by convention as
+     * {@code io.github.connlimit:type=ConnectionLimiter,name=…}} Its attributes are the figures of
+     * {@link ConnectionLimiterMXBean} and all {@linkplain ConnectionLimits#settings() settings}, by their keys with a capital:
+     * {@code MaxPerClient}. A number or a flag is one in JMX, any other setting is text. Settings can be written, each
+     * change in force at once; a bad value is refused with {@link IllegalArgumentException} and changes nothing.
+     *
+     * <p>Needs the module {@code java.management}; nothing else of this library does.
      */
-    public ConnectionLimiterMXBean mxBean() {
-        return new LimiterMXBean(this);
+    public DynamicMBean mxBean() {
+        return LimiterMBean.of(this);
     }
 
     long nanoTime() {

@@ -12,10 +12,14 @@ import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import javax.management.Attribute;
+import javax.management.AttributeList;
+import javax.management.AttributeNotFoundException;
+import javax.management.InvalidAttributeValueException;
 import javax.management.JMX;
 import javax.management.MBeanAttributeInfo;
 import javax.management.MBeanServer;
 import javax.management.MBeanServerFactory;
+import javax.management.MXBean;
 import javax.management.ObjectName;
 import javax.management.RuntimeMBeanException;
 import javax.management.openmbean.CompositeData;
@@ -264,6 +268,82 @@ class LimiterMXBeanTest {
     }
 
     @Test
+    void refusesAValueOfAnotherType() {
+        ConnectionLimits before = limiter.limits();
+        assertThatExceptionOfType(InvalidAttributeValueException.class)
+                .isThrownBy(() -> server.setAttribute(name, new Attribute("MaxPerClient", "7")))
+                .withMessage(
+                        "maxPerClient: 7 is not allowed; int: a whole number from 0 to 2147483647 (0 = unlimited)");
+        assertThatExceptionOfType(InvalidAttributeValueException.class)
+                .isThrownBy(() -> server.setAttribute(name, new Attribute("DryRun", null)))
+                .withMessage("dryRun: null is not allowed; boolean: true, false");
+        assertThatExceptionOfType(InvalidAttributeValueException.class)
+                .isThrownBy(() -> server.setAttribute(name, new Attribute("Refuse", Refusal.CLOSE)))
+                .withMessage("refuse: CLOSE is not allowed; java.lang.String: reset, close, respond");
+        assertThat(limiter.limits()).isSameAs(before);
+    }
+
+    @Test
+    void knowsItsAttributesOnly() {
+        assertThatExceptionOfType(AttributeNotFoundException.class)
+                .isThrownBy(() -> server.getAttribute(name, "maxPerClient"));
+        assertThatExceptionOfType(AttributeNotFoundException.class)
+                .isThrownBy(() -> server.setAttribute(name, new Attribute("MaxPerCleint", 7)));
+        assertThatExceptionOfType(AttributeNotFoundException.class)
+                .isThrownBy(() -> server.setAttribute(name, new Attribute("Admitted", 7L)));
+    }
+
+    @Test
+    void readsAndWritesSeveralAtOnce() throws Exception {
+        AttributeList set = server.setAttributes(
+                name,
+                new AttributeList(List.of(
+                        new Attribute("MaxPerClient", 9),
+                        new Attribute("Refuse", "politely"),
+                        new Attribute("Ipv4Prefix", 24))));
+        assertThat(set.asList()).containsExactly(new Attribute("MaxPerClient", 9), new Attribute("Ipv4Prefix", 24));
+        AttributeList read = server.getAttributes(name, new String[] {"MaxPerClient", "Refuse", "No", "Clients"});
+        assertThat(read.asList())
+                .containsExactly(
+                        new Attribute("MaxPerClient", 9),
+                        new Attribute("Refuse", "reset"),
+                        new Attribute("Clients", 0L));
+    }
+
+    /** A console shows what an attribute is for, and what it takes. */
+    @Test
+    void describesTheSettings() throws Exception {
+        List<MBeanAttributeInfo> attributes = List.of(server.getMBeanInfo(name).getAttributes());
+        assertThat(attributes)
+                .contains(
+                        new MBeanAttributeInfo(
+                                "RespondRate",
+                                "int",
+                                "With refuse=respond on TLS: how many handshakes a second refused connections may cost,"
+                                        + " over all clients. Allowed: a whole number from 0 to 1000. Default: 10",
+                                true,
+                                true,
+                                false),
+                        new MBeanAttributeInfo(
+                                "DryRun",
+                                "boolean",
+                                "Whether to count and report only, and to refuse and close nothing. Allowed: true, false."
+                                        + " Default: false",
+                                true,
+                                true,
+                                true),
+                        new MBeanAttributeInfo(
+                                "HandshakeTimeout",
+                                "java.lang.String",
+                                "How long a connection may take for its TLS handshake, and again for its first byte."
+                                        + " Allowed: a whole number with its unit, as in 500ms, 5s, 1m, from 1 ms to 24"
+                                        + " days, or 0 (= off). Default: 5000ms",
+                                true,
+                                true,
+                                false));
+    }
+
+    @Test
     void namesTheTopClients() throws Exception {
         open("127.0.0.2", 2);
         open("127.0.0.3", 1);
@@ -279,9 +359,16 @@ class LimiterMXBeanTest {
                 .containsExactly("address", "limit", "openConnections", "pendingConnections", "streams");
     }
 
+    /** What a client writes that wants a typed view of one of the settings. */
+    @MXBean
+    public interface FiguresAndLimit extends ConnectionLimiterMXBean {
+
+        void setMaxPerClient(int connections);
+    }
+
     @Test
     void worksThroughAProxy() {
-        ConnectionLimiterMXBean proxy = JMX.newMXBeanProxy(server, name, ConnectionLimiterMXBean.class);
+        FiguresAndLimit proxy = JMX.newMXBeanProxy(server, name, FiguresAndLimit.class);
         open("127.0.0.3", 1);
         assertThat(proxy.getOpenConnections()).isEqualTo(1);
         assertThat(proxy.topClients(10)).hasSize(1).allSatisfy(client -> {

@@ -11,8 +11,7 @@ import picocli.CommandLine.Option;
 /** The command line of the examples: without arguments the demo, with {@code serve} a server that keeps running. */
 @Command(
         name = "connlimit-examples",
-        description = "Runs the demo: Jetty and Tomcat with one limit for each client, for a dozen seconds.",
-        subcommands = ServeCommand.class)
+        description = "Runs the demo: Jetty and Tomcat with one limit for each client, for a dozen seconds.")
 public final class Main implements Callable<Integer> {
 
     @Option(
@@ -31,6 +30,7 @@ public final class Main implements Callable<Integer> {
     static int run(String... args) {
         Logger.getLogger("").setLevel(Level.WARNING);
         return new CommandLine(new Main())
+                .addSubcommand(ServeCommand.commandLine())
                 .setParameterExceptionHandler(Main::reportBadArguments)
                 .setExecutionExceptionHandler(Main::reportFailure)
                 .execute(args);

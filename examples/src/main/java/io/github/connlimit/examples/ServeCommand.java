@@ -17,6 +17,7 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import javax.management.JMException;
 import javax.management.ObjectName;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -40,7 +41,6 @@ final class ServeCommand implements Callable<Integer> {
     private final ConnectionLimits.Builder limits = ConnectionLimits.builder();
     private ServerKind server;
     private int port;
-    private String rules = "";
     private final List<Cidr> trustedProxies = new ArrayList<>();
 
     @Spec
@@ -54,9 +54,6 @@ final class ServeCommand implements Callable<Integer> {
             description = "Expect a PROXY protocol header on each connection. Only for jetty; proxies that it is to be"
                     + " believed have to be exempt, by --rules or --trusted-proxies.")
     private boolean proxyProtocol;
-
-    @Option(names = "--dry-run", description = "Count and log what would be refused or closed, and do not do it.")
-    private boolean dryRun;
 
     @Option(
             names = "--jmx",
@@ -99,66 +96,6 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     @Option(
-            names = "--max-per-client",
-            paramLabel = "N",
-            description = "How many connections a client may have open; 0 means any number. Default: 100.")
-    void maxPerClient(String text) {
-        check("--max-per-client", text, value -> limits.set("maxPerClient", value));
-    }
-
-    @Option(
-            names = "--rules",
-            paramLabel = "CIDR=N,…",
-            description = "Limits of address blocks, as in \"10.0.0.0/8=500, 127.0.0.5=unlimited\".")
-    void rules(String text) {
-        check("--rules", text, value -> ConnectionLimits.builder().rules(value));
-        rules = text;
-    }
-
-    @Option(
-            names = "--ipv6-prefix",
-            paramLabel = "N",
-            description = "How many leading bits tell one IPv6 client from another, 0 to 128. Default: 64.")
-    void ipv6Prefix(String text) {
-        check("--ipv6-prefix", text, value -> limits.set("ipv6Prefix", value));
-    }
-
-    @Option(
-            names = "--refuse",
-            paramLabel = "HOW",
-            description = "reset, close or respond: how a connection over the limit is ended. Default: reset.")
-    void refuse(String text) {
-        check("--refuse", text, value -> limits.set("refuse", value));
-    }
-
-    @Option(
-            names = "--handshake-timeout",
-            paramLabel = "TIME",
-            description = "How long a connection may take for its TLS handshake, and then for its first byte,"
-                    + " as in 500ms or 5s; 0 means for ever. Default: 5s.")
-    void handshakeTimeout(String text) {
-        check("--handshake-timeout", text, value -> limits.set("handshakeTimeout", value));
-    }
-
-    @Option(
-            names = "--reserve",
-            paramLabel = "N",
-            description = "How many connections of each limit are kept free of WebSockets and event streams."
-                    + " Default: 0.")
-    void reserve(String text) {
-        check("--reserve", text, value -> limits.set("reservedConnections", value));
-    }
-
-    @Option(
-            names = "--max-pending",
-            paramLabel = "N",
-            description = "How many connections of a client may be in their handshake or before their first byte;"
-                    + " 0 means any number. Default: 0.")
-    void maxPending(String text) {
-        check("--max-pending", text, value -> limits.set("maxPendingPerClient", value));
-    }
-
-    @Option(
             names = "--trusted-proxies",
             paramLabel = "CIDR,…",
             description = "Proxies: exempt, and their forwarded headers tell the client of a request. Not for tcp.")
@@ -168,6 +105,13 @@ final class ServeCommand implements Callable<Integer> {
                 trustedProxies.add(Cidr.parse(proxy.trim()));
             }
         });
+    }
+
+    static CommandLine commandLine() {
+        ServeCommand serve = new ServeCommand();
+        CommandLine line = new CommandLine(serve);
+        LimitOptions.addTo(line.getCommandSpec(), serve.limits);
+        return line;
     }
 
     private void check(String option, String text, Consumer<String> setter) {
@@ -213,7 +157,6 @@ final class ServeCommand implements Callable<Integer> {
     /** The settings that have to fit each other, whatever the order of the options. */
     private ConnectionLimits buildLimits() {
         try {
-            limits.rules(rules).dryRun(dryRun);
             trustedProxies.forEach(proxy -> limits.exempt(proxy.toString()));
             return limits.build();
         } catch (IllegalArgumentException bad) {

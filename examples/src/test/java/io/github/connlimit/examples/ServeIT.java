@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import javax.management.Attribute;
 import javax.management.JMX;
 import javax.management.MBeanServerConnection;
 import javax.management.ObjectName;
@@ -320,8 +321,8 @@ class ServeIT {
                 MBeanServerConnection server = connector.getMBeanServerConnection();
                 ObjectName name = new ObjectName("io.github.connlimit:type=ConnectionLimiter,name=tcp");
                 ConnectionLimiterMXBean limiter = JMX.newMXBeanProxy(server, name, ConnectionLimiterMXBean.class);
-                assertThat(limiter.getMaxPerClient()).isEqualTo(3);
-                limiter.setMaxPerClient(1);
+                assertThat(server.getAttribute(name, "MaxPerClient")).isEqualTo(3);
+                server.setAttribute(name, new Attribute("MaxPerClient", 1));
                 open(2, "127.0.0.2", port, false, 1);
                 assertThat(limiter.getRefused()).isEqualTo(1);
                 assertThat(limiter.topClients(1).get(0).getAddress()).isEqualTo("127.0.0.2/32");

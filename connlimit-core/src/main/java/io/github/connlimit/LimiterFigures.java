@@ -1,0 +1,103 @@
+package io.github.connlimit;
+
+import java.util.List;
+
+/** The figures of a limiter for JMX. This class is thread-safe. */
+final class LimiterFigures implements ConnectionLimiterMXBean {
+
+    private final ConnectionLimiter limiter;
+
+    LimiterFigures(ConnectionLimiter limiter) {
+        this.limiter = limiter;
+    }
+
+    @Override
+    public long getOpenConnections() {
+        return limiter.snapshot(0).openConnections();
+    }
+
+    @Override
+    public long getClients() {
+        return limiter.snapshot(0).clients();
+    }
+
+    @Override
+    public long getAdmitted() {
+        return limiter.snapshot(0).admitted();
+    }
+
+    @Override
+    public long getRefused() {
+        return limiter.snapshot(0).refused();
+    }
+
+    @Override
+    public long getRefusedPending() {
+        return limiter.snapshot(0).refusedPending();
+    }
+
+    @Override
+    public long getRefusedStreams() {
+        return limiter.snapshot(0).refusedStreams();
+    }
+
+    @Override
+    public long getTimedOut() {
+        return limiter.snapshot(0).timedOut();
+    }
+
+    @Override
+    public long getDryRunRefused() {
+        return limiter.snapshot(0).dryRunRefused();
+    }
+
+    @Override
+    public long getDryRunTimedOut() {
+        return limiter.snapshot(0).dryRunTimedOut();
+    }
+
+    @Override
+    public long getResponded() {
+        return limiter.snapshot(0).responded();
+    }
+
+    @Override
+    public long getReset() {
+        return limiter.snapshot(0).reset();
+    }
+
+    @Override
+    public List<Client> topClients(int count) {
+        return limiter.snapshot(count).topClients().stream()
+                .<Client>map(UsageView::new)
+                .toList();
+    }
+
+    private record UsageView(ClientUsage usage) implements Client {
+
+        @Override
+        public String getAddress() {
+            return usage.client().toString();
+        }
+
+        @Override
+        public int getOpenConnections() {
+            return usage.openConnections();
+        }
+
+        @Override
+        public int getPendingConnections() {
+            return usage.pendingConnections();
+        }
+
+        @Override
+        public int getStreams() {
+            return usage.streams();
+        }
+
+        @Override
+        public int getLimit() {
+            return usage.limit();
+        }
+    }
+}
