@@ -35,6 +35,7 @@ final class ExamplesProcess implements AutoCloseable {
                 "-Dsun.nio.ch.internalThreadPoolSize=2",
                 // It lives for a second or two.
                 "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
                 "-jar",
                 System.getProperty("connlimit.examples.jar")));
         command.addAll(List.of(arguments));

@@ -119,6 +119,8 @@ final class JettyHomeProcess implements AutoCloseable {
     private Process start(Path output, List<String> arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 javaTool("java"),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
                 "-Djava.io.tmpdir=" + Files.createDirectories(base.resolve("tmp")),
                 "-jar",
                 home.resolve("start.jar").toString()));
