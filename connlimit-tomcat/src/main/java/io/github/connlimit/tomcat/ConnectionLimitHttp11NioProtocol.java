@@ -2,25 +2,23 @@ package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
-import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.RefusalHandler;
-import java.net.InetSocketAddress;
 import java.nio.channels.SocketChannel;
-import java.util.Optional;
 import org.apache.coyote.http11.Http11NioProtocol;
 
 /**
  * Tomcat's HTTP/1.1 (and HTTP/2) protocol over NIO, with the open connections of each client limited at accept time. In
  * {@code server.xml} it is the {@code protocol} of a Connector; in code, {@code new Connector(protocol)}.
  *
- * <p>Who counts is decided at the start: the limiter that was set by code, else that of the {@link ConnectionLimitValve}
- * in the Connector's Service, else one that is made of the attributes of this protocol, all of which have defaults. An
- * attribute that is not allowed keeps the protocol from being initialised, and attributes besides one of the others keep
- * it from being started; it never runs without limits for that.
+ * <p>At its start it takes the limiter that code has set, else that of the {@link ConnectionLimitValve} in the
+ * Connector's Service, else one made from its own attributes, which all have defaults. An invalid attribute keeps it from
+ * being initialised. Attributes of its own beside another limiter keep it from being started. It never runs unlimited.
  *
  * <p>Connections over a Unix domain socket ({@code unixDomainSocketPath}) have no address and are not counted.
  *
  * <p>This class is thread-safe.
+ *
+ * @since 0.1.0
  */
 public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol
         implements LimitedProtocol, ConnectionLimitAttributes {
@@ -40,8 +38,9 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol
     }
 
     /**
-     * Sets what counts the connections, perhaps together with those of other servers.
+     * Sets the limiter that counts the connections. Other servers may share it.
      *
+     * @param limiter what counts
      * @throws IllegalStateException if the protocol has been started
      */
     public void setLimiter(ConnectionLimiter limiter) {
@@ -54,37 +53,22 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol
     }
 
     /**
-     * Sets a goodbye of its own for refused connections, or {@code null} for what {@link ConnectionLimits#refuse()} says.
+     * Sets what ends a refused connection in place of {@link ConnectionLimits#refuse()}.
+     *
+     * @param handler what ends it, or {@code null} for {@link ConnectionLimits#refuse()}
      */
     public void setRefusalHandler(RefusalHandler<? super SocketChannel> handler) {
         limit.refusalHandler(handler);
     }
 
-    /** For the Valve of the Service, which calls this itself. */
     @Override
-    public void useServiceLimiter(ConnectionLimiter limiter) {
-        limit.useServiceLimiter(limiter);
-    }
-
-    /** For the Valve of the Service. */
-    @Override
-    public Optional<ConnectionPermit> connectionPermit(InetSocketAddress remote) {
-        return limit.connectionPermit(remote);
-    }
-
-    /** For the Valve of the Service. */
-    @Override
-    public void whenClosed(InetSocketAddress remote, Runnable action) {
-        limit.whenClosed(remote, action);
+    public ProtocolLimit<?> limit() {
+        return limit;
     }
 
     @Override
     public boolean setProperty(String name, String value) {
-        if (LimiterSettings.isSetting(name)) {
-            limit.settings().set(name, value);
-            return true;
-        }
-        return super.setProperty(name, value);
+        return limit.settings().trySet(name, value) || super.setProperty(name, value);
     }
 
     @Override
@@ -100,36 +84,16 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol
 
     @Override
     public void start() throws Exception {
-        try {
-            limit.start(mserver, getObjectName());
-        } catch (Throwable error) {
-            // Bound already: nobody is to wait in the backlog of a port that is not served.
-            endpoint.destroy();
-            throw error;
-        }
-        try {
-            super.start();
-        } catch (Throwable error) {
-            limit.stop();
-            throw error;
-        }
+        limit.start(mserver, getObjectName(), super::start, endpoint::destroy);
     }
 
     @Override
     public void stop() throws Exception {
-        try {
-            super.stop();
-        } finally {
-            limit.stop();
-        }
+        limit.stop(super::stop);
     }
 
     @Override
     public void destroy() throws Exception {
-        try {
-            super.destroy();
-        } finally {
-            limit.destroy();
-        }
+        limit.destroy(super::destroy);
     }
 }

@@ -89,11 +89,7 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
 
     @Override
     public boolean setProperty(String name, String value) {
-        if (!LimiterSettings.isSetting(name)) {
-            return false;
-        }
-        settings.set(name, value);
-        return true;
+        return settings.trySet(name, value);
     }
 
     @Override
@@ -148,7 +144,7 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
 
     private void join(Connector connector) {
         if (connector.getProtocolHandler() instanceof LimitedProtocol limited) {
-            limited.useServiceLimiter(settings.limiter());
+            limited.limit().useServiceLimiter(settings.limiter());
         } else {
             LOGGER.log(System.Logger.Level.WARNING, LimitedRequests.notLimited(connector));
         }

@@ -2,12 +2,9 @@ package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
-import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.ErrorPolicy;
-import io.github.connlimit.Refusal;
-import io.github.connlimit.RefusalBudget;
 import io.github.connlimit.RefusalHandler;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -16,21 +13,15 @@ import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channel;
 import java.nio.channels.NetworkChannel;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
- * The connections of one endpoint, NIO or NIO2: admits them, refuses them, and gives their permits back. Connections are
- * told apart by their channel, never by Tomcat's objects round it, which are reused. This class is thread-safe, and
- * what the endpoint calls never throws.
+ * The connections of one endpoint, NIO or NIO2, from accept to close: admits or refuses each, and gives its permit back at
+ * its end. A connection is known by its channel, never by Tomcat's objects round it, which Tomcat uses again. This class is
+ * thread-safe, and what the endpoint calls never throws.
  *
  * @param <U> the channel of a connection
  */
@@ -40,33 +31,19 @@ final class LimitedConnections<U extends NetworkChannel> {
     private static final long SWEEP_CLOSED_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final Transport<U> transport;
-    private final LingeringClose<U> lingering;
-    private final TlsRefusals<U> tlsRefusals;
+    private final Refusals<U> refusals;
+    private final LimiterGates<U> gates;
+    private final OpenChannels<U> open;
     private final ConnectionGate.Channels<U> channels = new GateChannels();
-    private volatile RefusalHandler<? super U> refusalHandler;
-
-    /** The counted connections by their remote address. */
-    private final Map<SocketAddress, U> byRemote = new ConcurrentHashMap<>();
-
-    /** What to do at the end of some connections. Almost always empty. */
-    private final Map<U, Runnable> whenClosed = new ConcurrentHashMap<>();
-
-    /** Counts new connections. {@code null} until the first start, before which nothing is accepted. */
-    private volatile ConnectionGate<U> gate;
-
-    /**
-     * Gates of limiters that were replaced, for as long as they have connections that the present one could not count
-     * yet. Almost always empty.
-     */
-    private final List<ConnectionGate<U>> former = new CopyOnWriteArrayList<>();
 
     /** Used by the one thread that sweeps. */
     private long sweptNanos = System.nanoTime();
 
     LimitedConnections(Transport<U> transport, LingeringClose<U> lingering) {
         this.transport = transport;
-        this.lingering = lingering;
-        this.tlsRefusals = new TlsRefusals<>(transport);
+        refusals = new Refusals<>(transport, lingering);
+        gates = new LimiterGates<>(transport);
+        open = new OpenChannels<>(transport);
     }
 
     Transport<U> transport() {
@@ -74,52 +51,38 @@ final class LimitedConnections<U extends NetworkChannel> {
     }
 
     void refusalHandler(RefusalHandler<? super U> handler) {
-        refusalHandler = handler;
+        refusals.handler(handler);
     }
 
     /** Counts by this limiter from now on, also what is open already. */
-    synchronized void use(ConnectionLimiter limiter) {
-        ConnectionGate<U> before = gate;
-        if (before == null || before.limiter() != limiter) {
-            ConnectionGate<U> after = new ConnectionGate<>(limiter);
-            if (before == null) {
-                gate = after;
-            } else {
-                // In this order: see admit and release.
-                former.add(before);
-                gate = after;
-                carryOver(before);
-            }
-        }
+    void use(ConnectionLimiter limiter) {
+        gates.use(limiter);
     }
 
     /**
-     * Counts a connection that was just accepted; if its client is at its limit, ends it, or has it answered after the
-     * TLS handshake.
+     * Counts a connection that was just accepted. If its client is at its limit, ends the connection, or has it answered
+     * after the TLS handshake.
      *
      * @return whether the endpoint may go on with it; if not, it must not touch it any more
      */
     boolean admit(U channel) {
-        ConnectionGate<U> used = gate;
+        ConnectionGate<U> gate = gates.present();
         try {
-            SocketAddress remote = remoteAddress(channel, used);
+            SocketAddress remote = remoteAddress(channel, gate);
             if (remote instanceof UnixDomainSocketAddress) {
                 // No address to count by, and nobody comes from afar this way.
                 return true;
             }
             InetAddress peer = remote == null ? null : ((InetSocketAddress) remote).getAddress();
             if (peer == null
-                    ? used.limiter().limits().onError() != ErrorPolicy.ADMIT
-                    : !used.admit(channel, peer, firstPhase())) {
-                return refuse(channel, peer, used);
+                    ? gate.limiter().limits().onError() != ErrorPolicy.ADMIT
+                    : !gate.admit(channel, peer, firstPhase())) {
+                return refusals.refuse(channel, peer, gate);
             }
             if (peer != null) {
-                byRemote.put(remote, channel);
+                open.add(remote, channel);
             }
-            if (used != gate) {
-                // Replaced in between: whoever replaced it may have looked at this gate too early to see the channel.
-                carryOver(used);
-            }
+            gates.countedBy(gate);
             return true;
         } catch (Throwable error) {
             // Nothing above throws unless memory has run out.
@@ -133,7 +96,7 @@ final class LimitedConnections<U extends NetworkChannel> {
         return transport.isSecure() ? ConnectionPhase.HANDSHAKE : ConnectionPhase.FIRST_BYTE;
     }
 
-    private SocketAddress remoteAddress(U channel, ConnectionGate<U> used) {
+    private SocketAddress remoteAddress(U channel, ConnectionGate<U> gate) {
         try {
             SocketAddress remote = transport.remoteAddress(channel);
             if (remote == null) {
@@ -141,43 +104,9 @@ final class LimitedConnections<U extends NetworkChannel> {
             }
             return remote;
         } catch (Throwable error) {
-            used.report("reading the remote address of a connection failed, onError decides", error);
+            gate.report("reading the remote address of a connection failed, onError decides", error);
             return null;
         }
-    }
-
-    /** @return whether the endpoint may go on with it, for it to be answered later */
-    private boolean refuse(U channel, InetAddress peer, ConnectionGate<U> used) {
-        try {
-            RefusalHandler<? super U> handler = refusalHandler;
-            Refusal how = used.limiter().limits().refuse();
-            if (handler != null && peer != null) {
-                handler.refuse(channel, peer);
-            } else if (how == Refusal.RESPOND && peer != null) {
-                Optional<RefusalBudget.Place> place = used.tryRespond(peer, transport.isSecure());
-                if (place.isPresent()) {
-                    return respond(channel, place.get(), used);
-                }
-                transport.resetOnClose(channel);
-            } else if (how != Refusal.CLOSE) {
-                transport.resetOnClose(channel);
-            }
-        } catch (RejectedExecutionException serverStopped) {
-            // Nobody is answered any more.
-        } catch (Throwable error) {
-            used.report("refusing a connection failed", error);
-        }
-        transport.destroy(channel);
-        return false;
-    }
-
-    private boolean respond(U channel, RefusalBudget.Place place, ConnectionGate<U> used) {
-        if (transport.isSecure()) {
-            tlsRefusals.begin(channel, place, used);
-            return true;
-        }
-        lingering.respond(channel, place, used);
-        return false;
     }
 
     /**
@@ -186,112 +115,54 @@ final class LimitedConnections<U extends NetworkChannel> {
      * @return {@code null} if it is not refused
      */
     <S> TlsRefusal refusal(S socket, Function<S, U> channelOf) {
-        if (tlsRefusals.isEmpty()) {
+        if (refusals.overTls().isEmpty()) {
             return null;
         }
         U channel = channelOf.apply(socket);
-        return channel == null ? null : tlsRefusals.get(channel);
+        return channel == null ? null : refusals.overTls().get(channel);
     }
 
     void handshakeCompleted(U channel) {
-        tell(channel, ConnectionGate::handshakeCompleted);
+        gates.tell(channel, ConnectionGate::handshakeCompleted);
     }
 
     void established(U channel) {
-        tell(channel, ConnectionGate::established);
+        gates.tell(channel, ConnectionGate::established);
     }
 
     /** The permit of an open connection, by its remote address. */
     Optional<ConnectionPermit> permit(SocketAddress remote) {
-        U channel = byRemote.get(remote);
-        if (channel == null) {
-            return Optional.empty();
-        }
-        for (ConnectionGate<U> one : former) {
-            Optional<ConnectionPermit> permit = one.permit(channel);
-            if (permit.isPresent()) {
-                return permit;
-            }
-        }
-        return gate.permit(channel);
+        return open.find(remote).flatMap(gates::permit);
     }
 
     /** Runs the action when the connection with this remote address has ended; at once if it has. */
     void whenClosed(SocketAddress remote, Runnable action) {
-        U channel = byRemote.get(remote);
-        if (channel == null) {
-            action.run();
-            return;
-        }
-        Runnable before = whenClosed.put(channel, action);
-        if (before != null) {
-            before.run();
-        }
-        // Released in between, perhaps.
-        if (permit(remote).isEmpty()) {
-            runWhenClosed(channel);
-        }
+        open.whenClosed(remote, action, channel -> gates.permit(channel).isPresent());
     }
 
-    private void runWhenClosed(U channel) {
-        if (!whenClosed.isEmpty()) {
-            Runnable action = whenClosed.remove(channel);
-            if (action != null) {
-                action.run();
-            }
-        }
-    }
-
-    /** Gives the permit of a connection that has ended back; does nothing if that has been done. */
+    /** Gives back the permit of a connection that has ended. Every call but the first does nothing. */
     void release(U channel) {
         if (channel == null) {
             return;
         }
-        try {
-            SocketAddress remote = transport.remoteAddress(channel);
-            if (remote != null) {
-                byRemote.remove(remote, channel);
-            }
-        } catch (IOException closed) {
-            // The sweep will find it.
-        }
-        tell(channel, ConnectionGate::release);
-        tlsRefusals.release(channel);
-        runWhenClosed(channel);
-    }
-
-    /** Tells every gate that may know the connection. */
-    private void tell(U channel, BiConsumer<ConnectionGate<U>, U> event) {
-        ConnectionGate<U> present;
-        do {
-            present = gate;
-            // Read after the present one, so that none is missed, and asked before it: a connection that is just being
-            // carried over is then found here, there, or in both.
-            for (ConnectionGate<U> one : former) {
-                event.accept(one, channel);
-            }
-            if (present != null) {
-                event.accept(present, channel);
-            }
-        } while (present != gate);
+        open.forget(channel);
+        gates.tell(channel, ConnectionGate::release);
+        refusals.overTls().release(channel);
+        open.runWhenClosed(channel);
     }
 
     /**
-     * Does all that is due. Never throws.
+     * Closes what is past its deadline, and finds, now and then, what Tomcat did not report the end of. Never throws.
      *
-     * @return after how many milliseconds to call it again
+     * @return after how many milliseconds to call this again
      */
     long sweep() {
-        ConnectionGate<U> present = gate;
-        if (present == null) {
+        ConnectionGate<U> gate = gates.present();
+        if (gate == null) {
             return MAX_SWEEP_MILLIS;
         }
         try {
-            long next = present.sweep(channels);
-            for (ConnectionGate<U> one : former) {
-                next = Math.min(next, one.sweep(channels));
-                carryOver(one);
-            }
+            long next = gates.sweep(channels);
             long now = System.nanoTime();
             if (now - sweptNanos >= SWEEP_CLOSED_NANOS) {
                 sweptNanos = now;
@@ -299,7 +170,7 @@ final class LimitedConnections<U extends NetworkChannel> {
             }
             return next;
         } catch (Throwable error) {
-            present.report("sweeping the connections failed", error);
+            gate.report("sweeping the connections failed", error);
             return MAX_SWEEP_MILLIS;
         }
     }
@@ -321,31 +192,22 @@ final class LimitedConnections<U extends NetworkChannel> {
         });
     }
 
-    private void releaseAllBut(Predicate<U> open) {
-        ConnectionGate<U> present = gate;
-        if (present == null) {
+    private void releaseAllBut(Predicate<U> isOpen) {
+        ConnectionGate<U> gate = gates.present();
+        if (gate == null) {
             return;
         }
         try {
-            for (ConnectionGate<U> one : former) {
-                one.releaseClosed(open);
-                carryOver(one);
-            }
-            present.releaseClosed(open);
+            gates.releaseClosed(isOpen);
             forgetClosed();
         } catch (Throwable error) {
-            present.report("sweeping the connections failed", error);
+            gate.report("sweeping the connections failed", error);
         }
     }
 
     private void forgetClosed() {
-        byRemote.values().removeIf(channel -> !channel.isOpen());
-        tlsRefusals.releaseClosed();
-        for (U channel : whenClosed.keySet()) {
-            if (!channel.isOpen()) {
-                runWhenClosed(channel);
-            }
-        }
+        refusals.overTls().releaseClosed();
+        open.forgetClosed();
     }
 
     private final class GateChannels implements ConnectionGate.Channels<U> {
@@ -363,73 +225,25 @@ final class LimitedConnections<U extends NetworkChannel> {
 
     /** Logs an error of the endpoint's. */
     void report(String what, Throwable error) {
-        gate.report(what, error);
+        gates.present().report(what, error);
     }
 
     void releaseAll() {
-        former.forEach(ConnectionGate::releaseAll);
-        ConnectionGate<U> present = gate;
-        if (present != null) {
-            present.releaseAll();
-        }
-        byRemote.clear();
-        tlsRefusals.releaseAll();
-        whenClosed.keySet().forEach(this::runWhenClosed);
+        gates.releaseAll();
+        refusals.overTls().releaseAll();
+        open.forgetAll();
     }
 
     boolean isEmpty() {
-        ConnectionGate<U> present = gate;
-        return former.isEmpty()
-                && byRemote.isEmpty()
-                && whenClosed.isEmpty()
-                && tlsRefusals.isEmpty()
-                && (present == null || present.openConnections() == 0);
-    }
-
-    /**
-     * Lets the present limiter count the connections of a replaced one. Those of a client that has reached the present
-     * limit stay where they are until there is room, or until they are closed: none is closed for this.
-     */
-    private synchronized void carryOver(ConnectionGate<U> from) {
-        if (!former.contains(from)) {
-            former.add(from);
-        }
-        ConnectionGate<U> to = gate;
-        from.releaseClosed(channel -> {
-            if (hasRoomFor(channel, to) && !from.release(channel)) {
-                // Ended in between: whoever released it may have looked at the new gate too early.
-                to.release(channel);
-            }
-            return true;
-        });
-        if (from.openConnections() == 0) {
-            former.remove(from);
-        }
-    }
-
-    /** Admits the channel, if that can be done without a refusal that nobody would see. */
-    private boolean hasRoomFor(U channel, ConnectionGate<U> to) {
-        try {
-            InetAddress peer = ((InetSocketAddress) transport.remoteAddress(channel)).getAddress();
-            ConnectionLimits limits = to.limiter().limits();
-            int limit = limits.limitFor(peer);
-            if (limit != 0 && to.limiter().openConnections(peer) >= limit) {
-                return false;
-            }
-            ConnectionPhase phase = transport.phase(channel);
-            return phase == null ? to.admit(channel, peer) : to.admit(channel, peer, phase);
-        } catch (IOException | RuntimeException closed) {
-            // Its release or the next sweep will find it.
-            return false;
-        }
+        return gates.isEmpty() && open.isEmpty() && refusals.overTls().isEmpty();
     }
 
     void start() {
-        lingering.start();
+        refusals.start();
     }
 
     void stop() {
-        lingering.stop();
+        refusals.stop();
         releaseClosed();
     }
 }

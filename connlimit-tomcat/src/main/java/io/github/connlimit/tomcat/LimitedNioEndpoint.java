@@ -1,45 +1,33 @@
 package io.github.connlimit.tomcat;
 
-import io.github.connlimit.ConnectionPhase;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.SocketChannel;
 import java.util.concurrent.ScheduledExecutorService;
+import org.apache.tomcat.util.collections.SynchronizedStack;
 import org.apache.tomcat.util.net.NioChannel;
 import org.apache.tomcat.util.net.NioEndpoint;
 import org.apache.tomcat.util.net.SocketBufferHandler;
-import org.apache.tomcat.util.net.SocketEvent;
 import org.apache.tomcat.util.net.SocketWrapperBase;
 
-/** An NIO endpoint that asks the limits about each connection it has accepted. */
+/** An NIO endpoint that limits the connections it accepts. What it does is in {@link EndpointLimit}. */
 class LimitedNioEndpoint extends NioEndpoint {
 
-    private final LimitedConnections<SocketChannel> limited = limitedConnections();
-
-    /** {@code null} without a Connector. */
-    private volatile ScheduledExecutorService lastUtilityExecutor;
-
-    private LimitedConnections<SocketChannel> limitedConnections() {
-        Transport<SocketChannel> transport = new NioTransport();
-        return new LimitedConnections<>(transport, new NioLingeringClose(transport));
-    }
+    private final Limit limit = new Limit();
 
     LimitedConnections<SocketChannel> limited() {
-        return limited;
+        return limit.connections();
     }
 
     @Override
     public void setHandler(Handler<NioChannel> handler) {
-        super.setHandler(new LimitedHandler<>(handler, limited, NioChannel::getIOChannel));
+        super.setHandler(limit.limited(handler));
     }
 
-    /** A connector that has stopped takes its executor away; Tomcat would then make one that nobody shuts down. */
     @Override
     public void setUtilityExecutor(ScheduledExecutorService executor) {
-        if (executor != null) {
-            lastUtilityExecutor = executor;
-        }
+        limit.utilityExecutor(executor);
         super.setUtilityExecutor(executor);
     }
 
@@ -52,7 +40,7 @@ class LimitedNioEndpoint extends NioEndpoint {
     /** Tomcat 11 calls this for a new channel. Tomcat 10.1 does not, but takes one from its pool if there is any. */
     @Override
     protected NioChannel createChannel(SocketBufferHandler buffer) {
-        Progress<SocketChannel> progress = new Progress<>(limited);
+        Progress<SocketChannel> progress = new Progress<>(limit.connections());
         return isSSLEnabled()
                 ? new TrackedSecureNioChannel(buffer, this, progress)
                 : new TrackedNioChannel(buffer, progress);
@@ -60,40 +48,60 @@ class LimitedNioEndpoint extends NioEndpoint {
 
     @Override
     protected boolean setSocketOptions(SocketChannel socket) {
-        // Before Tomcat has it: it may be processed, and even closed, inside the call.
-        if (!limited.admit(socket)) {
-            return false;
-        }
-        boolean accepted;
-        try {
-            TrackedPool.offer(
-                    getNioChannels(), () -> createChannel(TrackedPool.buffer(getSocketProperties())), NioChannel::free);
-            accepted = super.setSocketOptions(socket);
-        } catch (Throwable error) {
-            // Tomcat leaves it at that: the virtual machine is in trouble, or there is no channel.
-            closeSocket(socket);
-            if (socket.isOpen()) {
-                destroySocket(socket);
-            }
-            if (error instanceof Error) {
-                throw error;
-            }
-            limited.report("taking over a connection failed", error);
-            return false;
-        }
-        if (!accepted && !connections.containsKey(socket)) {
-            limited.release(socket);
-        }
-        return accepted;
+        return limit.accept(socket);
     }
 
     @Override
     protected void destroySocket(SocketChannel socket) {
-        limited.release(socket);
+        limit.connections().release(socket);
         super.destroySocket(socket);
     }
 
-    private final class NioTransport implements Transport<SocketChannel> {
+    private final class Limit extends EndpointLimit<NioChannel, SocketChannel> {
+
+        Limit() {
+            super(LimitedNioEndpoint.this, NioLingeringClose::new);
+        }
+
+        @Override
+        boolean takeOver(SocketChannel socket) {
+            return LimitedNioEndpoint.super.setSocketOptions(socket);
+        }
+
+        @Override
+        void closeSocket(SocketChannel socket) {
+            LimitedNioEndpoint.this.closeSocket(socket);
+        }
+
+        @Override
+        public void destroy(SocketChannel socket) {
+            destroySocket(socket);
+        }
+
+        @Override
+        SocketWrapperBase<NioChannel> wrapper(SocketChannel socket) {
+            return LimitedNioEndpoint.this.connections.get(socket);
+        }
+
+        @Override
+        SocketChannel channelOf(NioChannel channel) {
+            return channel.getIOChannel();
+        }
+
+        @Override
+        SynchronizedStack<NioChannel> pool() {
+            return getNioChannels();
+        }
+
+        @Override
+        NioChannel newChannel() {
+            return createChannel(TrackedPool.buffer(getSocketProperties()));
+        }
+
+        @Override
+        void free(NioChannel channel) {
+            channel.free();
+        }
 
         @Override
         public SocketAddress remoteAddress(SocketChannel channel) throws IOException {
@@ -101,61 +109,8 @@ class LimitedNioEndpoint extends NioEndpoint {
         }
 
         @Override
-        public boolean isSecure() {
-            return isSSLEnabled();
-        }
-
-        @Override
         public void resetOnClose(SocketChannel channel) throws IOException {
             channel.setOption(StandardSocketOptions.SO_LINGER, 0);
-        }
-
-        @Override
-        public void destroy(SocketChannel channel) {
-            destroySocket(channel);
-        }
-
-        @Override
-        public ConnectionPhase phase(SocketChannel channel) {
-            Progress<SocketChannel> progress = progress(connections.get(channel));
-            return progress == null ? null : progress.phase();
-        }
-
-        @Override
-        public boolean closeExpired(SocketChannel channel) {
-            SocketWrapperBase<NioChannel> wrapper = connections.get(channel);
-            Progress<SocketChannel> progress = progress(wrapper);
-            if (progress == null || !progress.expire(channel)) {
-                return false;
-            }
-            close(wrapper);
-            return true;
-        }
-
-        private Progress<SocketChannel> progress(SocketWrapperBase<NioChannel> wrapper) {
-            NioChannel channel = wrapper == null ? null : wrapper.getSocket();
-            if (channel instanceof TrackedSecureNioChannel secure) {
-                return secure.progress();
-            }
-            return channel instanceof TrackedNioChannel plain ? plain.progress() : null;
-        }
-
-        @Override
-        public void close(SocketChannel channel) {
-            close(connections.get(channel));
-        }
-
-        private void close(SocketWrapperBase<NioChannel> wrapper) {
-            // As Tomcat's own time-outs do it, safely with regard to a thread that is processing the connection.
-            if (wrapper != null && !processSocket(wrapper, SocketEvent.ERROR, true)) {
-                wrapper.close();
-            }
-        }
-
-        @Override
-        public ScheduledExecutorService executor() {
-            ScheduledExecutorService last = lastUtilityExecutor;
-            return last == null ? getUtilityExecutor() : last;
         }
     }
 }

@@ -123,7 +123,7 @@ final class LimitedRequests {
         boolean tryBeginStream(Request request) {
             Optional<ConnectionPermit> permit = gate.permit(this);
             if (permit.isEmpty() && request.getConnector().getProtocolHandler() instanceof LimitedProtocol limited) {
-                permit = remote(request).flatMap(limited::connectionPermit);
+                permit = remote(request).flatMap(limited.limit()::connectionPermit);
             }
             if (permit.isEmpty()) {
                 return true;
@@ -145,7 +145,7 @@ final class LimitedRequests {
             }
             Optional<InetSocketAddress> remote = remote(request);
             upgraded = remote.isPresent();
-            remote.ifPresent(connection -> limited.whenClosed(connection, this::endNow));
+            remote.ifPresent(connection -> limited.limit().whenClosed(connection, this::endNow));
             return upgraded;
         }
 

@@ -40,6 +40,19 @@ final class LimiterSettings {
         }
     }
 
+    /**
+     * {@link #set}, if there is such a setting.
+     *
+     * @return whether there is
+     */
+    boolean trySet(String name, String value) {
+        if (!isSetting(name)) {
+            return false;
+        }
+        set(name, value);
+        return true;
+    }
+
     synchronized String get(String name) {
         if (limiter != null) {
             return limiter.limits().toSettings().get(name);

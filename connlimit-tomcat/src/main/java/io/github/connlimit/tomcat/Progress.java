@@ -100,7 +100,7 @@ final class Progress<U extends NetworkChannel> {
      *
      * @return whether it is to be closed
      */
-    synchronized boolean expire(U expected) {
+    synchronized boolean expire(NetworkChannel expected) {
         expired = phase != null && channel == expected;
         return expired;
     }

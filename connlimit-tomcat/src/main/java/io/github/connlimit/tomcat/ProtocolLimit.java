@@ -14,8 +14,8 @@ import javax.management.MBeanServer;
 import javax.management.ObjectName;
 
 /**
- * What a limited protocol does in its life, NIO or NIO2: decides at its start who counts, and sees to it that what is due
- * is done. This class is thread-safe.
+ * What a limited protocol does in its life, NIO or NIO2: decides at its start which limiter counts, and runs the sweep.
+ * Tomcat wants a subclass of each of its two protocols; they pass on to this class. This class is thread-safe.
  *
  * @param <U> the channel of a connection
  */
@@ -86,14 +86,38 @@ final class ProtocolLimit<U extends NetworkChannel> {
         settings.limits();
     }
 
+    /** A part of a protocol's life that is Tomcat's. */
+    interface Step {
+
+        void run() throws Exception;
+    }
+
     /**
-     * Decides who counts; to be called before anything is accepted.
+     * Starts the protocol, after it is decided who counts.
      *
      * @param server where the Service can be found, or {@code null} if Tomcat runs without JMX
      * @param protocol the name of the protocol there
+     * @param starting what Tomcat does
+     * @param unbind undoes the initialisation
      * @throws IllegalStateException if there are two sources of settings
      */
-    synchronized void start(MBeanServer server, ObjectName protocol) {
+    void start(MBeanServer server, ObjectName protocol, Step starting, Step unbind) throws Exception {
+        try {
+            begin(server, protocol);
+        } catch (Throwable error) {
+            // The port is bound already. Without this, clients would wait in the backlog of a port that is not served.
+            unbind.run();
+            throw error;
+        }
+        try {
+            starting.run();
+        } catch (Throwable error) {
+            end();
+            throw error;
+        }
+    }
+
+    private synchronized void begin(MBeanServer server, ObjectName protocol) {
         starts++;
         connections.closeForgotten();
         ServiceValves.limiterOf(server, protocol).ifPresent(limiter -> serviceLimiter = limiter);
@@ -124,8 +148,16 @@ final class ProtocolLimit<U extends NetworkChannel> {
         }
     }
 
-    /** To be called when nothing is accepted any more. Tomcat may still be closing connections. */
-    synchronized void stop() {
+    void stop(Step stopping) throws Exception {
+        try {
+            stopping.run();
+        } finally {
+            end();
+        }
+    }
+
+    /** Nothing is accepted any more. Tomcat may still be closing connections. */
+    private synchronized void end() {
         running = false;
         connections.stop();
         if (!connections.isEmpty()) {
@@ -143,8 +175,15 @@ final class ProtocolLimit<U extends NetworkChannel> {
         }
     }
 
-    /** To be called when the endpoint is gone. */
-    synchronized void destroy() {
+    void destroy(Step destroying) throws Exception {
+        try {
+            destroying.run();
+        } finally {
+            forget();
+        }
+    }
+
+    private synchronized void forget() {
         running = false;
         cancelSweep();
         connections.stop();

@@ -12,7 +12,7 @@ import org.apache.tomcat.util.net.SocketBufferHandler;
 import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /** Tomcat's channel for plaintext over NIO2. */
-final class TrackedNio2Channel extends Nio2Channel {
+final class TrackedNio2Channel extends Nio2Channel implements TrackedChannel {
 
     private final Progress<AsynchronousSocketChannel> progress;
 
@@ -21,7 +21,8 @@ final class TrackedNio2Channel extends Nio2Channel {
         this.progress = progress;
     }
 
-    Progress<AsynchronousSocketChannel> progress() {
+    @Override
+    public Progress<AsynchronousSocketChannel> progress() {
         return progress;
     }
 

@@ -8,7 +8,7 @@ import org.apache.tomcat.util.net.NioEndpoint.NioSocketWrapper;
 import org.apache.tomcat.util.net.SocketBufferHandler;
 
 /** Tomcat's channel for plaintext over NIO. */
-final class TrackedNioChannel extends NioChannel {
+final class TrackedNioChannel extends NioChannel implements TrackedChannel {
 
     private final Progress<SocketChannel> progress;
 
@@ -17,7 +17,8 @@ final class TrackedNioChannel extends NioChannel {
         this.progress = progress;
     }
 
-    Progress<SocketChannel> progress() {
+    @Override
+    public Progress<SocketChannel> progress() {
         return progress;
     }
 

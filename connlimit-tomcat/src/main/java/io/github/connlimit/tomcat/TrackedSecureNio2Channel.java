@@ -14,7 +14,7 @@ import org.apache.tomcat.util.net.SocketBufferHandler;
 import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /** Tomcat's channel for TLS over NIO2. */
-final class TrackedSecureNio2Channel extends SecureNio2Channel {
+final class TrackedSecureNio2Channel extends SecureNio2Channel implements TrackedChannel {
 
     private final Progress<AsynchronousSocketChannel> progress;
 
@@ -24,7 +24,8 @@ final class TrackedSecureNio2Channel extends SecureNio2Channel {
         this.progress = progress;
     }
 
-    Progress<AsynchronousSocketChannel> progress() {
+    @Override
+    public Progress<AsynchronousSocketChannel> progress() {
         return progress;
     }
 

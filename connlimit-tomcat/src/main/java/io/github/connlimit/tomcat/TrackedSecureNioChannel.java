@@ -9,7 +9,7 @@ import org.apache.tomcat.util.net.SecureNioChannel;
 import org.apache.tomcat.util.net.SocketBufferHandler;
 
 /** Tomcat's channel for TLS over NIO. */
-final class TrackedSecureNioChannel extends SecureNioChannel {
+final class TrackedSecureNioChannel extends SecureNioChannel implements TrackedChannel {
 
     private final Progress<SocketChannel> progress;
 
@@ -18,7 +18,8 @@ final class TrackedSecureNioChannel extends SecureNioChannel {
         this.progress = progress;
     }
 
-    Progress<SocketChannel> progress() {
+    @Override
+    public Progress<SocketChannel> progress() {
         return progress;
     }
 

@@ -472,31 +472,18 @@ class ValveTest {
         }
 
         @Override
-        public void useServiceLimiter(io.github.connlimit.ConnectionLimiter limiter) {
-            limit.useServiceLimiter(limiter);
-        }
-
-        @Override
-        public java.util.Optional<io.github.connlimit.ConnectionPermit> connectionPermit(
-                java.net.InetSocketAddress remote) {
-            return limit.connectionPermit(remote);
-        }
-
-        @Override
-        public void whenClosed(java.net.InetSocketAddress remote, Runnable action) {
-            limit.whenClosed(remote, action);
+        public ProtocolLimit<?> limit() {
+            return limit;
         }
 
         @Override
         public void start() throws Exception {
-            limit.start(null, null);
-            super.start();
+            limit.start(null, null, super::start, () -> {});
         }
 
         @Override
         public void stop() throws Exception {
-            super.stop();
-            limit.stop();
+            limit.stop(super::stop);
         }
     }
 }

@@ -1,0 +1,86 @@
+package io.github.connlimit.tomcat;
+
+import io.github.connlimit.ConnectionGate;
+import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.RefusalHandler;
+import java.net.InetAddress;
+import java.nio.channels.NetworkChannel;
+import java.util.Optional;
+import java.util.concurrent.RejectedExecutionException;
+
+/**
+ * How an endpoint ends the connections that it refuses: at once, after an answer in clear text, or after an answer over
+ * TLS, for which they are let in. This class is thread-safe.
+ *
+ * @param <U> the channel of a connection
+ */
+final class Refusals<U extends NetworkChannel> {
+
+    private final Transport<U> transport;
+    private final LingeringClose<U> lingering;
+    private final TlsRefusals<U> tlsRefusals;
+    private volatile RefusalHandler<? super U> handler;
+
+    Refusals(Transport<U> transport, LingeringClose<U> lingering) {
+        this.transport = transport;
+        this.lingering = lingering;
+        this.tlsRefusals = new TlsRefusals<>(transport);
+    }
+
+    void handler(RefusalHandler<? super U> refusalHandler) {
+        handler = refusalHandler;
+    }
+
+    /** Those that are let in to be answered over TLS. */
+    TlsRefusals<U> overTls() {
+        return tlsRefusals;
+    }
+
+    /**
+     * Refuses a connection that was just accepted.
+     *
+     * @param peer {@code null} if it is not known
+     * @return whether the endpoint may go on with it, for it to be answered over TLS; if not, it is taken care of
+     */
+    boolean refuse(U channel, InetAddress peer, ConnectionGate<U> gate) {
+        try {
+            RefusalHandler<? super U> own = handler;
+            Refusal how = gate.limiter().limits().refuse();
+            if (own != null && peer != null) {
+                own.refuse(channel, peer);
+            } else if (how == Refusal.RESPOND && peer != null) {
+                Optional<RefusalBudget.Place> place = gate.tryRespond(peer, transport.isSecure());
+                if (place.isPresent()) {
+                    return respond(channel, place.get(), gate);
+                }
+                transport.resetOnClose(channel);
+            } else if (how != Refusal.CLOSE) {
+                transport.resetOnClose(channel);
+            }
+        } catch (RejectedExecutionException serverStopped) {
+            // Nobody is answered any more.
+        } catch (Throwable error) {
+            gate.report("refusing a connection failed", error);
+        }
+        transport.destroy(channel);
+        return false;
+    }
+
+    private boolean respond(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
+        if (transport.isSecure()) {
+            tlsRefusals.begin(channel, place, gate);
+            return true;
+        }
+        lingering.respond(channel, place, gate);
+        return false;
+    }
+
+    void start() {
+        lingering.start();
+    }
+
+    void stop() {
+        lingering.stop();
+    }
+}

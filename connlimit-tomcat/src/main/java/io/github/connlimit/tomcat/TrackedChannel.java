@@ -1,0 +1,10 @@
+package io.github.connlimit.tomcat;
+
+/**
+ * One of Tomcat's channels that knows how far its connection has come. Tomcat wants four classes: NIO or NIO2, with TLS or
+ * without. Each tells {@link Progress} what it sees.
+ */
+interface TrackedChannel {
+
+    Progress<?> progress();
+}
