@@ -9,6 +9,8 @@ import java.util.regex.Pattern;
  * A block of IP addresses, as in {@code 10.0.0.0/8} or {@code 2001:db8::/32}. This class is immutable and thread-safe.
  *
  * <p>An IPv4-mapped IPv6 address ({@code ::ffff:10.0.0.1}) is the IPv4 address it maps; scope ids are ignored.
+ *
+ * @since 0.1.0
  */
 public final class Cidr implements Comparable<Cidr> {
 
@@ -38,6 +40,7 @@ public final class Cidr implements Comparable<Cidr> {
      *
      * @param address an address anywhere in the block
      * @param prefixLength 0 to 32 for IPv4, 0 to 128 for IPv6
+     * @return the block
      * @throws IllegalArgumentException if the prefix length is out of range
      */
     public static Cidr of(InetAddress address, int prefixLength) {
@@ -56,6 +59,7 @@ public final class Cidr implements Comparable<Cidr> {
      * are read; a name is refused and never resolved.
      *
      * @param text for example {@code 10.0.0.0/8}, {@code 192.0.2.7}, {@code 2001:db8::/32}
+     * @return the block
      * @throws IllegalArgumentException if the text is no such block, the prefix length is out of range, or the address
      *     has bits set behind the prefix; the message says what was given and what is allowed
      */
@@ -121,24 +125,28 @@ public final class Cidr implements Comparable<Cidr> {
         return new IllegalArgumentException("CIDR: \"" + text + "\" is not allowed; " + ALLOWED);
     }
 
-    /** Whether the address is in this block. */
+    /**
+     * {@return whether the address is in this block}
+     *
+     * @param address any address
+     */
     public boolean contains(InetAddress address) {
         IpAddress ip = IpAddress.of(address);
         // ::/0 is the whole of IPv6 and, although IPv4 is held in its mapped form, nothing of IPv4.
         return ip.isIpv4() == isIpv4() && ip.masked(prefix).equals(first);
     }
 
-    /** The first address of this block. */
+    /** {@return the first address of this block} */
     public InetAddress address() {
         return first.toInetAddress();
     }
 
-    /** The number of leading bits that the addresses of this block share: 0 to 32 for IPv4, 0 to 128 for IPv6. */
+    /** {@return how many leading bits the addresses of this block share: 0 to 32 for IPv4, 0 to 128 for IPv6} */
     public int prefixLength() {
         return isIpv4() ? prefix - IpAddress.IPV4_OFFSET : prefix;
     }
 
-    /** Whether this is a block of IPv4 addresses. */
+    /** {@return whether this is a block of IPv4 addresses} */
     public boolean isIpv4() {
         return prefix >= IpAddress.IPV4_OFFSET && first.isIpv4();
     }

@@ -10,10 +10,19 @@ import java.util.Objects;
  * @param pendingConnections how many of these had neither completed their handshake nor sent a first byte
  * @param streams how many of these were long-lived streams
  * @param limit how many connections it may have open; 0 means any number
+ * @since 0.1.0
  */
 public record ClientUsage(Cidr client, int openConnections, int pendingConnections, int streams, int limit) {
 
-    /** Checks that the client is not null. */
+    /**
+     * Makes the usage of a client.
+     *
+     * @param client not {@code null}
+     * @param openConnections 0 or more
+     * @param pendingConnections 0 or more
+     * @param streams 0 or more
+     * @param limit 0 or more
+     */
     public ClientUsage {
         Objects.requireNonNull(client, "client");
     }

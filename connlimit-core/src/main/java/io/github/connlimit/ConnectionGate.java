@@ -16,13 +16,14 @@ import java.util.function.Predicate;
  * so that a server's accept loop cannot be harmed. This class is thread-safe.
  *
  * @param <C> what stands for a connection, compared by {@code equals}: best the channel itself
+ * @since 0.1.0
  */
 public final class ConnectionGate<C> {
 
     private static final long MAX_SWEEP_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long LOOK_FOR_CLOSED_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    /** Within this, a server that reports an end has reported it. */
+    /** A server that reports an end has reported it within this time. */
     private static final long REPORT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final ConnectionLimiter limiter;
@@ -45,7 +46,7 @@ public final class ConnectionGate<C> {
         this.lookedForClosedNanos = limiter.nanoTime();
     }
 
-    /** The limiter that counts for this gate. */
+    /** {@return the limiter that counts for this gate} */
     public ConnectionLimiter limiter() {
         return limiter;
     }
@@ -56,7 +57,7 @@ public final class ConnectionGate<C> {
      * from the beginning: it is not pending and has no deadline.
      *
      * @param channel the connection
-     * @param peer its remote address, or {@code null} if it could not be told, which is an error
+     * @param peer its remote address, or {@code null} if it is not known, which is an error
      * @return whether the connection may go on; if not, the caller has to end it, and need not release it
      */
     public boolean admit(C channel, InetAddress peer) {
@@ -68,7 +69,7 @@ public final class ConnectionGate<C> {
      * phase; {@link #sweep} has to be called from time to time.
      *
      * @param channel the connection
-     * @param peer its remote address, or {@code null} if it could not be told, which is an error
+     * @param peer its remote address, or {@code null} if it is not known, which is an error
      * @param phase what it has to do first: {@link ConnectionPhase#HANDSHAKE} if TLS or a PROXY protocol header is to
      *     come, else {@link ConnectionPhase#FIRST_BYTE}
      * @return whether the connection may go on; if not, the caller has to end it, and need not release it
@@ -83,7 +84,7 @@ public final class ConnectionGate<C> {
             if (permits.get(channel) != null) {
                 return true;
             }
-            // Before anybody is told of the connection: who changes it after that changes it for later ones.
+            // Read before any listener hears of the connection. A change after that is for later connections.
             Duration timeout = limiter.limits().handshakeTimeout();
             permit = tryAcquire(channel, peer, phase != null);
             if (permit == null) {
@@ -165,6 +166,8 @@ public final class ConnectionGate<C> {
      * Says that a connection has completed its handshake: it is pending no longer, and its first byte has a deadline.
      * Every call but the first does nothing (a renegotiation completes a handshake again), and so does one for a
      * connection that never was pending.
+     *
+     * @param channel the connection
      */
     public void handshakeCompleted(C channel) {
         try {
@@ -183,7 +186,11 @@ public final class ConnectionGate<C> {
         }
     }
 
-    /** Says that the first byte of a request has come: the connection is not pending, and no deadline ends it. */
+    /**
+     * Says that the first byte of a request has come: the connection is not pending, and no deadline ends it.
+     *
+     * @param channel the connection
+     */
     public void established(C channel) {
         try {
             permits.tell(channel, ConnectionPermit::established);
@@ -192,7 +199,11 @@ public final class ConnectionGate<C> {
         }
     }
 
-    /** The permit of a connection, if it is admitted and not yet released. */
+    /**
+     * {@return the permit of a connection, if it is admitted and not yet released}
+     *
+     * @param channel the connection
+     */
     public Optional<ConnectionPermit> permit(C channel) {
         try {
             return Optional.ofNullable(permits.get(channel));
@@ -205,6 +216,7 @@ public final class ConnectionGate<C> {
     /**
      * Gives back the permit of a connection that has ended. Does nothing for one that has none (any more).
      *
+     * @param channel the connection
      * @return whether this call gave it back
      */
     public boolean release(C channel) {
@@ -221,26 +233,39 @@ public final class ConnectionGate<C> {
         }
     }
 
-    /** What an adapter knows of its connections, for {@link #sweep}. */
+    /**
+     * What an adapter knows of its connections, for {@link #sweep}.
+     *
+     * @param <C> what stands for a connection
+     *
+     * @since 0.1.0
+     */
     public interface Channels<C> {
 
-        /** Whether the connection is still open; without blocking. */
+        /**
+         * {@return whether the connection is still open} Must not block.
+         *
+         * @param channel the connection
+         */
         boolean isOpen(C channel);
 
         /**
-         * Closes a connection that has not done in time what it had to do, unless it has done so in fact; without
-         * blocking, safely with regard to the threads that use it.
+         * Closes a connection that is past its deadline, unless it has met it in fact. Must not block, and must be safe
+         * with regard to the threads that use the connection.
          *
+         * @param channel the connection
+         * @param phase what it has not done in time
          * @return false if the connection has done it and is not to be closed
          */
         boolean closeExpired(C channel, ConnectionPhase phase);
     }
 
     /**
-     * Does all that is due: closes connections whose deadline has passed, gives back the permits of connections that are
-     * open no longer but were never released (no server reports every end), and logs what has gathered. For an adapter
-     * to call again and again while its server runs.
+     * Does what is due: closes connections that are past their deadline, gives back the permits of connections that are
+     * closed but were never released (no server reports every end), and logs the summary. An adapter calls it again and
+     * again while its server runs.
      *
+     * @param channels what the adapter knows of its connections
      * @return after how many milliseconds to call it again, 10 to 1000
      */
     public synchronized long sweep(Channels<? super C> channels) {
@@ -325,7 +350,7 @@ public final class ConnectionGate<C> {
             return closed;
         } catch (Throwable error) {
             report(Failure.CLOSING, error);
-            // Once more after the same time: who cannot be closed now must not be let off for ever.
+            // Tried again after the same time: a connection that cannot be closed now must not stay for ever.
             deadlines.set(expired, missed.phase(), missed.timeoutNanos(), limiter.nanoTime());
             return false;
         }
@@ -365,12 +390,12 @@ public final class ConnectionGate<C> {
     }
 
     /**
-     * Asks for a place for a refused connection that is to be told why, off the accept thread; see
+     * Asks for a place for a refused connection that is to be answered off the accept thread; see
      * {@link Refusal#RESPOND}.
      *
      * @param peer its remote address
      * @param afterHandshake whether answering it costs a TLS handshake
-     * @return the place, to be closed when the connection is closed; empty if too many connections are being told
+     * @return the place, to be closed when the connection is closed; empty if too many connections are being answered
      *     already, and this one is to be reset
      */
     public Optional<RefusalBudget.Place> tryRespond(InetAddress peer, boolean afterHandshake) {
@@ -382,7 +407,7 @@ public final class ConnectionGate<C> {
         }
     }
 
-    /** How many connections hold a permit of this gate. */
+    /** {@return how many connections hold a permit of this gate} */
     public long openConnections() {
         return permits.size();
     }

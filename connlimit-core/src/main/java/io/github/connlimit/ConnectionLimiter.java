@@ -19,6 +19,8 @@ import javax.management.DynamicMBean;
  *
  * <p>The limit is exact under any concurrency: a client never has more permits than its limit when it gets one, and is
  * never refused while it has fewer. A client without permits takes no memory.
+ *
+ * @since 0.1.0
  */
 public final class ConnectionLimiter {
 
@@ -288,8 +290,9 @@ public final class ConnectionLimiter {
     }
 
     /**
-     * How many connections the client has open that this address belongs to, by the prefix lengths and rules of now.
+     * Counts the open connections of the client that this address belongs to, by the prefix lengths and rules in force.
      *
+     * @param address of a client
      * @return 0 for a client without connections
      */
     public int openConnections(InetAddress address) {
@@ -302,7 +305,7 @@ public final class ConnectionLimiter {
         return present == null ? 0 : present.open();
     }
 
-    /** The limits in force. */
+    /** {@return the limits in force} */
     public ConnectionLimits limits() {
         return inForce.limits;
     }
@@ -350,16 +353,17 @@ public final class ConnectionLimiter {
     }
 
     /**
-     * The figures of now.
+     * Takes the figures of now.
      *
      * @param topClients how many of the clients with most connections to name, 0 or more; finding them looks at every
      *     client, without holding up anything
+     * @return the figures
      */
     public LimiterSnapshot snapshot(int topClients) {
         return figures.snapshot(clients.totals(), top(topClients));
     }
 
-    /** The figures of now, with the ten clients that have most connections. */
+    /** {@return the figures of now, with the ten clients that have most connections} */
     public LimiterSnapshot snapshot() {
         return snapshot(10);
     }

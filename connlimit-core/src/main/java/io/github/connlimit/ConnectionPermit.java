@@ -7,16 +7,18 @@ import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 /**
  * One counted connection. {@link #close()} gives it back to the client that it was counted for, whatever has been
  * reconfigured since. This class is thread-safe.
+ *
+ * @since 0.1.0
  */
 public class ConnectionPermit implements AutoCloseable {
 
     private static final AtomicIntegerFieldUpdater<ConnectionPermit> STATE =
             AtomicIntegerFieldUpdater.newUpdater(ConnectionPermit.class, "state");
 
-    /** Once set, set for ever, and nothing else is. */
+    /** Once true, always true; no other bit is set then. */
     private static final int CLOSED = 1;
 
-    /** Set from the beginning or never. */
+    /** Set at the start or never. */
     private static final int PENDING = 2;
 
     /** The streams on this connection, counted in the bits from here upwards: HTTP/2 may have several on one. */
@@ -139,10 +141,14 @@ public class ConnectionPermit implements AutoCloseable {
 
     /** Called once, when this permit has been closed. */
     void ended() {
-        // Nothing else has been noted of it.
+        // A permit without a deadline has nothing to give up.
     }
 
-    /** A long-lived stream on a counted connection. This class is thread-safe. */
+    /**
+     * A long-lived stream on a counted connection. This class is thread-safe.
+     *
+     * @since 0.1.0
+     */
     public final class Stream implements AutoCloseable {
 
         private final AtomicBoolean ended = new AtomicBoolean();

@@ -1,6 +1,10 @@
 package io.github.connlimit;
 
-/** What an admitted connection still has to do before its server works for it; each phase has to end in time. */
+/**
+ * What an admitted connection has to do before it is established. Each phase has a deadline.
+ *
+ * @since 0.1.0
+ */
 public enum ConnectionPhase {
 
     /** To complete its TLS handshake, a PROXY protocol header before it included; begins when it is accepted. */

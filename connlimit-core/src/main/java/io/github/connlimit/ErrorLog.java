@@ -38,7 +38,7 @@ final class ErrorLog {
             String more = before == 0 ? "" : " (" + before + " more errors since the last that was logged)";
             logger.log(System.Logger.Level.ERROR, what + more, error);
         } catch (Throwable hopeless) {
-            // No memory, a logger or a clock that throws: whoever reports an error has to go on all the same.
+            // No memory, or a logger or a clock that throws. The caller has to go on all the same.
             unlogged.incrementAndGet();
         }
     }

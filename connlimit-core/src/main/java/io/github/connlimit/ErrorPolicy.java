@@ -1,6 +1,10 @@
 package io.github.connlimit;
 
-/** What becomes of a connection that could not be counted, because counting it failed. */
+/**
+ * What becomes of a connection that could not be counted, because counting it failed.
+ *
+ * @since 0.1.0
+ */
 public enum ErrorPolicy {
 
     /** It is refused: no limit is ever exceeded. */

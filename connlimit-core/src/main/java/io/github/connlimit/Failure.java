@@ -1,8 +1,8 @@
 package io.github.connlimit;
 
 /**
- * What has failed, for the log. Not literals in the places that catch: the JVM makes a literal when it is first used, which
- * may be when memory has run out, and what catches an error must not throw another one.
+ * What has failed, for the log. These are no literals in the places that catch, because the JVM makes a literal when it is
+ * first used. That may be when memory has run out, and a handler of an error must not throw another one.
  */
 enum Failure {
     COUNTING("counting a connection failed, onError decides"),

@@ -20,6 +20,8 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>Connections over the limit are ended inside {@code accept()}, which goes on waiting. {@link Refusal#RESPOND} is as
  * {@link Refusal#RESET} here, since it is not known what protocol is spoken.
+ *
+ * @since 0.1.0
  */
 public class LimitedServerSocket extends ServerSocket {
 
@@ -51,17 +53,19 @@ public class LimitedServerSocket extends ServerSocket {
      * Makes an unbound server socket; see {@link ServerSocket#ServerSocket()}.
      *
      * @param limiter counts its connections, and perhaps those of other servers too
+     * @throws IOException if there is no socket to be had
      */
     public LimitedServerSocket(ConnectionLimiter limiter) throws IOException {
         this(limiter, null);
     }
 
     /**
-     * Makes an unbound server socket with a goodbye of its own for refused connections.
+     * Makes an unbound server socket with a handler of its own for refused connections.
      *
      * @param limiter counts its connections, and perhaps those of other servers too
      * @param refusalHandler called for each refused connection, or {@code null} for what
      *     {@link ConnectionLimits#refuse()} says
+     * @throws IOException if there is no socket to be had
      */
     public LimitedServerSocket(ConnectionLimiter limiter, RefusalHandler<? super Socket> refusalHandler)
             throws IOException {
@@ -76,6 +80,7 @@ public class LimitedServerSocket extends ServerSocket {
      * @param backlog how many connections may wait to be accepted; 0 or less for the default
      * @param address the local address, or {@code null} for all
      * @param limiter counts its connections, and perhaps those of other servers too
+     * @throws IOException if the port is taken, or there is no socket to be had
      */
     public LimitedServerSocket(int port, int backlog, InetAddress address, ConnectionLimiter limiter)
             throws IOException {
@@ -156,8 +161,9 @@ public class LimitedServerSocket extends ServerSocket {
     }
 
     /**
-     * The permit of a connection that {@link #accept()} of any limited server socket has returned.
+     * Finds the permit of a connection that {@link #accept()} of any limited server socket has returned.
      *
+     * @param socket as {@code accept} has returned it
      * @return empty if the connection is closed
      * @throws IllegalArgumentException if the socket is another one, such as a TLS socket above it
      */

@@ -3,12 +3,16 @@ package io.github.connlimit;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** How a connection that exceeds the limit of its client is ended. */
+/**
+ * How a connection that exceeds the limit of its client is ended.
+ *
+ * @since 0.1.0
+ */
 public enum Refusal {
 
     /**
-     * TCP RST: the client sees "connection reset", and nothing of the connection stays behind in the kernel. Where the
-     * socket cannot do it (Java's {@code AsynchronousSocketChannel} knows no {@code SO_LINGER}), as {@link #CLOSE}.
+     * TCP RST: the client sees "connection reset", and nothing of the connection stays behind in the kernel. Java's
+     * {@code AsynchronousSocketChannel} has no {@code SO_LINGER}: there it is as {@link #CLOSE}.
      */
     RESET,
 

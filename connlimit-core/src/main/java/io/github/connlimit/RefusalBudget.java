@@ -8,9 +8,11 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * Bounds how many refused connections may be kept open for a moment to be told why ({@link Refusal#RESPOND}), for
- * adapters: beyond it they are reset, so that refusing politely cannot be used to hold a server's resources. One budget
- * for each limiter. This class is thread-safe; no call waits for a place.
+ * Bounds what answers to refused connections cost ({@link Refusal#RESPOND}): how many are kept open for a moment, and how
+ * many TLS handshakes are spent on them. Beyond it they are reset, so that nobody can hold a server's resources by being
+ * refused. Each limiter has one budget; adapters use it. This class is thread-safe, and no call waits for a place.
+ *
+ * @since 0.1.0
  */
 public final class RefusalBudget {
 
@@ -20,7 +22,7 @@ public final class RefusalBudget {
     /** How much a refused connection may still send before it is reset, in bytes. */
     public static final int MAX_LINGER_BYTES = 1 << 20;
 
-    /** The most that {@code respondMaxOpen} may say. */
+    /** The most that each of the {@code respond…} settings may say. */
     static final int MOST_OPEN = 1000;
 
     /** How many refused connections of one client may be open at once. */
@@ -102,7 +104,11 @@ public final class RefusalBudget {
         places[place] = null;
     }
 
-    /** The place of one refused connection. This class is thread-safe. */
+    /**
+     * The place of one refused connection. This class is thread-safe.
+     *
+     * @since 0.1.0
+     */
     public final class Place implements AutoCloseable {
 
         private final int index;

@@ -4,14 +4,15 @@ import java.io.IOException;
 import java.net.InetAddress;
 
 /**
- * Says goodbye, in a way of its own, to a connection that exceeds the limit of its client; in place of {@link Refusal}.
+ * Ends a connection that exceeds the limit of its client, in place of {@link Refusal}.
  *
- * <p>Called on the server's accept thread, perhaps on several at once: it must be thread-safe and must not block. When
- * it has returned or thrown, the connection is closed, so there is nothing it has to close; it may well have set
- * {@code SO_LINGER} or written a few bytes that fit into an empty send buffer. What it throws is logged, not more.
+ * <p>It is called on the server's accept thread, perhaps on several at once: it must be thread-safe and must not block.
+ * The connection is closed when it has returned or thrown. It may set {@code SO_LINGER} before, or write a few bytes that
+ * fit into an empty send buffer. What it throws is logged and changes nothing.
  *
  * @param <C> what the server has of a connection: a {@link java.net.Socket} or a
  *     {@link java.nio.channels.NetworkChannel}
+ * @since 0.1.0
  */
 @FunctionalInterface
 public interface RefusalHandler<C> {

@@ -1,6 +1,10 @@
 package io.github.connlimit;
 
-/** Which limit a refused connection or stream would have exceeded. */
+/**
+ * Which limit a refused connection or stream would have exceeded.
+ *
+ * @since 0.1.0
+ */
 public enum RefusalReason {
 
     /** The limit of the client's connections: {@link ConnectionLimits#maxPerClient()} or a rule. */

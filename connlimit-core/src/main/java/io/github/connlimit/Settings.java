@@ -45,16 +45,16 @@ enum Settings implements Setting {
             "How long a connection may take for its TLS handshake, and again for its first byte"),
     DRY_RUN(SettingType.FLAG, false, "Whether to count and report only, and to refuse and close nothing"),
     RESPOND_RATE(
-            SettingType.upTo(1000),
+            SettingType.upTo(RefusalBudget.MOST_OPEN),
             10,
             "With refuse=respond on TLS: how many handshakes a second refused connections may cost, over all clients"),
     RESPOND_BURST(
-            SettingType.upTo(1000),
+            SettingType.upTo(RefusalBudget.MOST_OPEN),
             100,
             "With refuse=respond on TLS: how many handshakes refused connections may cost at once after a quiet time,"
                     + " over all clients"),
     RESPOND_MAX_OPEN(
-            SettingType.upTo(1000),
+            SettingType.upTo(RefusalBudget.MOST_OPEN),
             100,
             "With refuse=respond: how many refused connections may be open at a time, over all clients");
 

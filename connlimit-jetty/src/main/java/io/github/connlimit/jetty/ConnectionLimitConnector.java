@@ -18,6 +18,8 @@ import org.eclipse.jetty.util.thread.Scheduler;
  * and refuses them at less cost: in {@link #accept}, before Jetty has begun anything with them, so that no selector is
  * woken. It has a listener of its own, which does all the rest. With {@code acceptors} 0, when selectors accept, there is
  * no difference. This class is thread-safe as far as {@code ServerConnector} is.
+ *
+ * @since 0.1.0
  */
 public class ConnectionLimitConnector extends ServerConnector {
 
@@ -26,6 +28,7 @@ public class ConnectionLimitConnector extends ServerConnector {
     /**
      * Makes a connector with Jetty's defaults.
      *
+     * @param server the server that the connector is for
      * @param limiter counts the connections of this connector, and perhaps of others too
      * @param factories as for a {@code ServerConnector}; none for HTTP/1.1 in clear text
      */
@@ -34,9 +37,14 @@ public class ConnectionLimitConnector extends ServerConnector {
     }
 
     /**
-     * Makes a connector.
+     * Makes a connector. All but the listener are as for a {@code ServerConnector}.
      *
-     * @param executor as for a {@code ServerConnector}, as are all but the listener: {@code null}, or -1, for its default
+     * @param server the server that the connector is for
+     * @param executor {@code null} for the server's
+     * @param scheduler {@code null} for the server's
+     * @param bufferPool {@code null} for the server's
+     * @param acceptors how many threads accept; -1 for Jetty's default
+     * @param selectors how many threads select; -1 for Jetty's default
      * @param listener not yet on any connector
      * @param factories none for HTTP/1.1 in clear text
      */

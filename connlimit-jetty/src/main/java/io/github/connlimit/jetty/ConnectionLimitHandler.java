@@ -32,6 +32,8 @@ import org.eclipse.jetty.util.StringUtil;
  * </ul>
  *
  * What is over the limit is answered with status 429, before any other handler sees it.
+ *
+ * @since 0.1.0
  */
 public final class ConnectionLimitHandler extends Handler.Wrapper {
 

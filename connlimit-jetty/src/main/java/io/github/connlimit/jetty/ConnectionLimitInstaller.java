@@ -20,12 +20,14 @@ import org.eclipse.jetty.util.component.LifeCycle;
  *
  * <p>For XML it can be made without a limiter and makes one itself, by the settings it is given as text; what is not set
  * has its default. See {@link ConnectionLimits.Builder} for what is allowed.
+ *
+ * @since 0.1.0
  */
 public final class ConnectionLimitInstaller extends AbstractLifeCycle implements Container.Listener {
 
     private final ConnectionLimits.Builder settings = ConnectionLimits.builder();
 
-    /** Given, or made of the settings when first needed. */
+    /** Given, or made from the settings when first needed. */
     private ConnectionLimiter limiter;
 
     private boolean jmx;
@@ -46,7 +48,7 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
         }
     };
 
-    /** Makes an installer that makes its limiter by its settings. */
+    /** Makes an installer that makes its limiter from its settings. */
     public ConnectionLimitInstaller() {}
 
     /**
@@ -58,7 +60,7 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
         this.limiter = Objects.requireNonNull(limiter, "limiter");
     }
 
-    /** The limiter that counts; from now on the settings can be changed by {@link ConnectionLimiter#reconfigure} only. */
+    /** {@return the limiter that counts} After this call, only {@link ConnectionLimiter#reconfigure} changes settings. */
     public ConnectionLimiter getLimiter() {
         if (limiter == null) {
             limiter = new ConnectionLimiter(settings.build());
@@ -67,10 +69,10 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     }
 
     /**
-     * Sets one setting by its name and its text, as {@link ConnectionLimits.Builder#set} does.
+     * Sets one setting by its key and its text, as {@link ConnectionLimits.Builder#set} does.
      *
-     * @param name a key of {@link ConnectionLimits#toSettings()}
-     * @param value what to set; {@code null} changes nothing, for a property that is not there
+     * @param name see {@link io.github.connlimit.Setting#key()}
+     * @param value its new value; {@code null}, for a property that is not there, changes nothing
      * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
      * @throws IllegalStateException if there is a limiter already
      */
@@ -86,7 +88,7 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     }
 
     /**
-     * Whether the limiter is registered as an MXBean while the server runs, as
+     * Sets whether the limiter is registered in JMX while the server runs, as
      * {@code io.github.connlimit:type=ConnectionLimiter,name=jetty} (or {@code jetty-2} and so on, if there is more than
      * one such server in the process). Needs the module {@code java.management}.
      *

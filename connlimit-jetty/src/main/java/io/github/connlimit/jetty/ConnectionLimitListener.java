@@ -22,25 +22,27 @@ import org.eclipse.jetty.util.component.LifeCycle;
 
 /**
  * Limits the connections of one Jetty connector: {@code connector.addBean(new ConnectionLimitListener(limiter))} before
- * the connector is started. Each connector needs a listener of its own; those that are to share a count share the
- * limiter. This class is thread-safe.
+ * the connector is started. Each connector needs a listener of its own; listeners that share a limiter share its count. This
+ * class is thread-safe.
  *
  * <p>A TCP connection is counted from the moment it is accepted, before any TLS or HTTP, until its socket is closed.
  * What is not TCP (Unix domain sockets, QUIC, connections in memory) is let through and not counted.
  *
  * <p>{@link Refusal#RESPOND} answers where the connector's default protocol is {@code http/1.1} or TLS. In clear text it
- * answers at once, and a client that speaks HTTP/2 there without having asked takes that for a protocol error; on TLS it
- * answers the first request, by HTTP/1.1 or HTTP/2 as agreed. Elsewhere it is as {@link Refusal#RESET}.
+ * answers at once; a client that begins with HTTP/2 there takes that for a protocol error. On TLS it answers the first
+ * request, by HTTP/1.1 or HTTP/2 as agreed. Elsewhere it is as {@link Refusal#RESET}.
  *
- * <p>With a {@code ProxyConnectionFactory} as default protocol, a connection from a peer that is exempt by a rule is
- * counted for the client that its header names, and refused then if need be; {@link Refusal#RESPOND} answers there if
- * the {@code ProxyConnectionFactory} was not told what protocol is next, but finds it by the order.
+ * <p>With a {@code ProxyConnectionFactory} as default protocol, a connection from a peer that a rule exempts counts for the
+ * client that its header names, and is refused then if that client is at its limit. {@link Refusal#RESPOND} answers there
+ * if the {@code ProxyConnectionFactory} was given no next protocol, and takes the one that follows.
  *
  * <p>For that, the listener adds a connection factory of its own to the connector, {@code connlimit} or
- * {@code SSL-connlimit}, and makes it the default protocol, or puts it after PROXY protocol. If there are two listeners
- * on one connector, only the first to be added can do so.
+ * {@code SSL-connlimit}. It makes it the default protocol, or puts it after PROXY protocol. If there are two listeners on
+ * one connector, only the first to be added can do so.
  *
- * <p>What only a request can tell is left to {@link ConnectionLimitHandler}.
+ * <p>{@link ConnectionLimitHandler} does what takes a request to decide.
+ *
+ * @since 0.1.0
  */
 public final class ConnectionLimitListener
         implements SelectorManager.AcceptListener, LifeCycle.Listener, Container.Listener {
@@ -86,7 +88,7 @@ public final class ConnectionLimitListener
     }
 
     /**
-     * Makes a listener for one connector with a goodbye of its own for refused connections.
+     * Makes a listener for one connector with a handler of its own for refused connections.
      *
      * @param limiter counts the connections of this connector, and perhaps of others too
      * @param refusalHandler called for each refused connection, or {@code null} for what
@@ -101,7 +103,7 @@ public final class ConnectionLimitListener
         this.front = new FrontConnectionFactory(gate, progress, proxyHeader, refusalHandler == null);
     }
 
-    /** The limiter that counts. */
+    /** {@return the limiter that counts} */
     public ConnectionLimiter getLimiter() {
         return gate.limiter();
     }
@@ -210,8 +212,9 @@ public final class ConnectionLimitListener
     public void lifeCycleStopped(LifeCycle event) {
         if (event == connector.get()) {
             stop();
-            // What is left are connections whose end Jetty does not report, since they were in the middle of a request,
-            // and connections accepted so late that Jetty has forgotten to close them.
+            // What is left are connections whose end Jetty does not report, because they were in the middle of a
+            // request,
+            // and connections accepted so late that Jetty has not closed them.
             gate.releaseClosed(socket -> {
                 Resetting.reset(socket);
                 return false;

@@ -39,6 +39,8 @@ import org.apache.catalina.valves.ValveBase;
  * <p>An attribute that is not allowed keeps the Valve from being started, and with it the Connectors that would ask it
  * for the limits. Once started, setting an attribute changes the limits at once, or throws
  * {@link IllegalArgumentException} and changes nothing. This class is thread-safe.
+ *
+ * @since 0.1.0
  */
 public final class ConnectionLimitValve extends ValveBase implements AccessLog, ConnectionLimitAttributes {
 
@@ -65,8 +67,9 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
     }
 
     /**
-     * Sets what counts, perhaps together with other servers.
+     * Sets the limiter that counts. Other servers may share it.
      *
+     * @param limiter what counts
      * @throws IllegalStateException if the Valve has been started
      */
     public synchronized void setLimiter(ConnectionLimiter limiter) {
