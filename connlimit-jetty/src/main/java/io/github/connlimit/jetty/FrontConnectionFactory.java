@@ -4,7 +4,6 @@ import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
-import io.github.connlimit.RefusalBudget;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
@@ -12,8 +11,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.AbstractConnection;
 import org.eclipse.jetty.io.Connection;
@@ -29,17 +26,17 @@ import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.thread.Invocable;
 
 /**
- * Stands in front of a connector's default protocol, HTTP/1.1 or TLS, or between PROXY protocol and what follows it, and
- * passes connections on. Some take a detour:
+ * Stands in front of a connector's default protocol, HTTP/1.1 or TLS, or between PROXY protocol and what follows it. It
+ * passes connections on, but for these:
  *
  * <ul>
- *   <li>Refused connections that are answered ({@link Refusal#RESPOND}). An answer needs somebody to read what the client
- *       has sent, before the connection is closed. And a hook in the accept loop can keep a connection from Jetty only by
- *       closing it. So a connection that is answered goes on into Jetty, and here it is given a
- *       {@link RefusedConnection} in place of one that serves requests; on TLS, inside of it, so that Jetty does the
- *       handshake and agrees on HTTP/1.1 or HTTP/2 as ever.
- *   <li>Those that a PROXY header has just told the client of: refused here, nothing of what they have sent is served.
- *   <li>Those whose first byte is waited for, where {@code maxPendingPerClient} needs to know the moment.
+ *   <li>Refused connections that are answered ({@link Refusal#RESPOND}). A hook in the accept loop can keep a connection
+ *       from Jetty only by closing it, and an answer needs somebody to read what the client has sent. So the connection
+ *       goes on into Jetty, and gets a {@link RefusedConnection} here instead of one that serves requests. On TLS it gets
+ *       it inside, so that Jetty does the handshake and agrees on HTTP/1.1 or HTTP/2 as ever.
+ *   <li>Connections whose client a PROXY header has just named, and who is at its limit. Refused here, nothing of what
+ *       they have sent is served.
+ *   <li>Connections before their first byte, where {@code maxPendingPerClient} needs to know when it comes.
  * </ul>
  *
  * This class is thread-safe.
@@ -51,9 +48,6 @@ final class FrontConnectionFactory implements ConnectionFactory {
     /** In front of TLS: by this prefix Jetty tells that the scheme of such a connector is https. */
     static final String TLS_PROTOCOL = "SSL-connlimit";
 
-    /** How long a refused client may take for its handshake and its request. */
-    private static final long MAX_HANDSHAKE_MILLIS = 2000;
-
     private static final String HTTP = HttpVersion.HTTP_1_1.asString();
 
     private final ConnectionGate<SocketChannel> gate;
@@ -63,8 +57,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
     /** Whether refused connections are ended in no other way. */
     private final boolean mayAnswer;
 
-    /** Connections that are being answered, until Jetty has done with them. */
-    private final ConcurrentHashMap<SocketChannel, RefusedChannel> refused = new ConcurrentHashMap<>();
+    private final RefusedChannels refused;
 
     private volatile String protocol = PROTOCOL;
 
@@ -86,6 +79,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
         this.progress = progress;
         this.proxyHeader = proxyHeader;
         this.mayAnswer = mayAnswer;
+        this.refused = new RefusedChannels(gate);
     }
 
     /**
@@ -157,6 +151,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
             throw new IllegalStateException("no connection factory for " + following + " in " + starting
                     + ", which was its default protocol when its ConnectionLimitListener was added");
         }
+        refused.start();
         connector = next == null ? null : starting;
         return next != null;
     }
@@ -176,8 +171,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
     /** To be called when the connector has stopped: ends all answers and gives their places back. */
     void stop() {
         connector = null;
-        refused.values().forEach(RefusedChannel::reset);
-        refused.clear();
+        refused.stop();
     }
 
     /**
@@ -192,44 +186,17 @@ final class FrontConnectionFactory implements ConnectionFactory {
                 && beginAnswer(running, channel, peer) != null;
     }
 
-    /** @return {@code null} if too much is being answered already */
     private RefusedChannel beginAnswer(ServerConnector running, SocketChannel channel, InetAddress client) {
-        boolean tls = next instanceof SslConnectionFactory;
-        Optional<RefusalBudget.Place> place = gate.tryRespond(client, tls);
-        if (place.isEmpty()) {
-            return null;
-        }
-        RefusedChannel answered = new RefusedChannel(channel, place.get(), running);
-        refused.put(channel, answered);
-        try {
-            answered.startDeadline((tls ? handshakeMillis() : 0) + RefusalBudget.MAX_LINGER_MILLIS);
-        } catch (Throwable error) {
-            answered.reset();
-            gate.report("answering a refused connection failed", error);
-        }
-        if (connector == null) {
-            // Stopped in the meantime: Jetty does not report the end of this one.
-            answered.reset();
-            refused.remove(channel);
-        }
-        return answered;
+        return refused.begin(running, channel, client, next instanceof SslConnectionFactory);
     }
 
     boolean isAnswering(SocketChannel channel) {
-        return !refused.isEmpty() && refused.containsKey(channel);
-    }
-
-    private long handshakeMillis() {
-        long millis = gate.limiter().limits().handshakeTimeout().toMillis();
-        return millis == 0 ? MAX_HANDSHAKE_MILLIS : Math.min(millis, MAX_HANDSHAKE_MILLIS);
+        return refused.get(channel) != null;
     }
 
     /** To be called when Jetty has done with a connection. */
     void closed(SocketChannel channel) {
-        RefusedChannel answered = refused.isEmpty() ? null : refused.remove(channel);
-        if (answered != null) {
-            answered.close();
-        }
+        refused.closed(channel);
     }
 
     @Override
@@ -248,7 +215,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
         if (channel == null) {
             return next.newConnection(from, endPoint);
         }
-        RefusedChannel answered = refused.isEmpty() ? null : refused.get(channel);
+        RefusedChannel answered = refused.get(channel);
         if (answered != null) {
             return answering(from, endPoint, answered);
         }
