@@ -1,5 +1,6 @@
 package io.github.connlimit.benchmarks;
 
+import io.github.connlimit.benchmarks.chart.ChartCommand;
 import io.github.connlimit.benchmarks.counting.CountingCommand;
 import io.github.connlimit.benchmarks.load.LoadCommand;
 import io.github.connlimit.benchmarks.memory.MemoryCommand;
@@ -18,7 +19,8 @@ import picocli.CommandLine.Option;
             MemoryCommand.class,
             ServerCommand.class,
             ServeCommand.class,
-            LoadCommand.class
+            LoadCommand.class,
+            ChartCommand.class
         })
 public final class Main implements Runnable {
 
