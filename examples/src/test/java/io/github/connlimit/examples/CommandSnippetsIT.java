@@ -10,8 +10,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Runs the commands that README.md shows, as far as they do not build what is being tested here. */
-class ReadmeCommandsIT {
+/** Runs the commands that the pages show, as far as they do not build what is being tested here. */
+class CommandSnippetsIT {
 
     private static final String JAR = "java -jar examples/target/connlimit-examples.jar";
 
@@ -20,7 +20,7 @@ class ReadmeCommandsIT {
 
     @Test
     void keepsThePromisesOfTheDemo() throws Exception {
-        String[] commands = Readme.snippet("demo").trim().split(" && ");
+        String[] commands = Docs.snippet("demo").trim().split(" && ");
         assertThat(commands).hasSize(2);
         assertThat(commands[0]).endsWith(" package -DskipTests -pl examples -am");
         long start = System.nanoTime();
@@ -37,8 +37,8 @@ class ReadmeCommandsIT {
 
     @Test
     void servesAndShowsAndChangesTheLimit() throws Exception {
-        String[] arguments = arguments(Readme.snippet("serve").trim());
-        List<String> curls = Readme.snippet("serve-curl").lines().toList();
+        String[] arguments = arguments(Docs.snippet("serve").trim());
+        List<String> curls = Docs.snippet("serve-curl").lines().toList();
         String base = "http://localhost:8080";
         assertThat(arguments).containsSequence("--port", "8080");
         assertThat(curls).hasSize(2);

@@ -5,24 +5,26 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
- * The snippets of README.md. Each is a fenced block with its name in front: {@code <!-- snippet: name -->}, which is not
- * shown.
+ * The pages for people: README.md, CONTRIBUTING.md and docs. A snippet is a fenced block with its name in front, which is
+ * not shown: {@code <!-- snippet: name -->}. It may stand on several pages, always with the same text.
  */
-final class Readme {
+final class Docs {
 
     static final Path ROOT = root();
 
     private static final Pattern SNIPPET =
             Pattern.compile("(?m)^<!-- snippet: ([a-z0-9.-]+) -->\\R```([a-z]+)\\R(.*?)^```$", Pattern.DOTALL);
 
-    private static final Map<String, Snippet> SNIPPETS = read();
+    private static final Map<String, Snippet> SNIPPETS = readSnippets();
 
-    private Readme() {}
+    private Docs() {}
 
     /** The directory of README.md, wherever below it the tests are run. */
     private static Path root() {
@@ -33,21 +35,37 @@ final class Readme {
         return directory;
     }
 
-    static String text() {
-        try {
-            return Files.readString(ROOT.resolve("README.md"));
+    /** The pages that people read to use connlimit or to change it. */
+    static List<Path> pages() {
+        try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
+            return Stream.concat(
+                            Stream.of(ROOT.resolve("README.md"), ROOT.resolve("CONTRIBUTING.md")),
+                            docs.filter(path -> path.toString().endsWith(".md")))
+                    .sorted()
+                    .toList();
         } catch (IOException error) {
             throw new UncheckedIOException(error);
         }
     }
 
-    private static Map<String, Snippet> read() {
+    static String text(Path page) {
+        try {
+            return Files.readString(page);
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
+    }
+
+    private static Map<String, Snippet> readSnippets() {
         Map<String, Snippet> snippets = new LinkedHashMap<>();
-        Matcher matcher = SNIPPET.matcher(text());
-        while (matcher.find()) {
-            Snippet snippet = new Snippet(matcher.group(1), matcher.group(2), matcher.group(3));
-            if (snippets.put(snippet.name(), snippet) != null) {
-                throw new IllegalStateException("two snippets in README.md are named " + snippet.name());
+        for (Path page : pages()) {
+            Matcher matcher = SNIPPET.matcher(text(page));
+            while (matcher.find()) {
+                Snippet snippet = new Snippet(matcher.group(1), matcher.group(2), matcher.group(3));
+                Snippet same = snippets.put(snippet.name(), snippet);
+                if (same != null && !same.equals(snippet)) {
+                    throw new IllegalStateException("two different snippets are named " + snippet.name());
+                }
             }
         }
         return snippets;
@@ -61,7 +79,7 @@ final class Readme {
     static String snippet(String name) {
         Snippet snippet = SNIPPETS.get(name);
         if (snippet == null) {
-            throw new IllegalArgumentException("README.md has no snippet named " + name);
+            throw new IllegalArgumentException("no page has a snippet named " + name);
         }
         return snippet.text();
     }

@@ -17,34 +17,27 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * Sees to it that README.md shows nothing that is not tested: each Java snippet is a region of a test, between
- * {@code tag::name[]} and {@code end::name[]}, and each other snippet is asked for, by its name, by a test that runs it.
+ * Sees to it that the pages show nothing that is not tested: each Java snippet is a region of a test, between
+ * {@code tag::name[]} and {@code end::name[]}, and each other snippet is asked for, by its name, by a test that runs it. What
+ * cannot be run says so in front: {@code <!-- not run: why -->}.
  */
-class ReadmeTest {
+class DocsTest {
 
     private static final Pattern REGION =
             Pattern.compile("(?m)^ *// tag::([a-z0-9.-]+)\\[\\]\\R(.*?)^ *// end::\\1\\[\\]$", Pattern.DOTALL);
-    private static final Pattern USE = Pattern.compile("Readme\\.snippet\\(\"([a-z0-9.-]+)\"\\)");
+    private static final Pattern USE = Pattern.compile("Docs\\.snippet\\(\"([a-z0-9.-]+)\"\\)");
     private static final Pattern DEPENDENCY =
             Pattern.compile("<groupId>(.*)</groupId>\\s*<artifactId>(.*)</artifactId>\\s*<version>(.*)</version>");
 
     private final List<String> testSources = testSources();
 
     private static List<String> testSources() {
-        try (Stream<Path> examples = Files.walk(Readme.ROOT.resolve("examples/src/test"));
-                Stream<Path> servers = Files.walk(Readme.ROOT.resolve("it-tests/servers/src/test"))) {
+        try (Stream<Path> examples = Files.walk(Docs.ROOT.resolve("examples/src/test"));
+                Stream<Path> servers = Files.walk(Docs.ROOT.resolve("it-tests/servers/src/test"))) {
             return Stream.concat(examples, servers)
                     .filter(path -> path.toString().endsWith(".java"))
-                    .map(ReadmeTest::read)
+                    .map(Docs::text)
                     .toList();
-        } catch (IOException error) {
-            throw new UncheckedIOException(error);
-        }
-    }
-
-    private static String read(Path path) {
-        try {
-            return Files.readString(path);
         } catch (IOException error) {
             throw new UncheckedIOException(error);
         }
@@ -52,17 +45,30 @@ class ReadmeTest {
 
     @Test
     void namesEachFencedBlock() {
-        long fences = Readme.text()
-                .lines()
-                .filter(line -> line.trim().startsWith("```"))
-                .count();
-        assertThat(fences).isEqualTo(2L * Readme.snippets().size()).isPositive();
+        int blocks = 0;
+        for (Path page : Docs.pages()) {
+            List<String> lines = Docs.text(page).lines().toList();
+            boolean inside = false;
+            for (int i = 0; i < lines.size(); i++) {
+                if (lines.get(i).trim().startsWith("```")) {
+                    if (!inside) {
+                        assertThat(lines.get(i - 1))
+                                .as("before line %d of %s", i + 1, page)
+                                .matches("<!-- (snippet: [a-z0-9.-]+|not run: .+) -->");
+                        blocks++;
+                    }
+                    inside = !inside;
+                }
+            }
+            assertThat(inside).as("%s ends within a block", page).isFalse();
+        }
+        assertThat(blocks).isGreaterThanOrEqualTo(Docs.snippets().size()).isPositive();
     }
 
     @Test
     void showsJavaThatIsCompiledAndRun() {
         Map<String, String> shown = new LinkedHashMap<>();
-        Readme.snippets().values().stream()
+        Docs.snippets().values().stream()
                 .filter(snippet -> snippet.language().equals("java"))
                 .forEach(snippet -> shown.put(snippet.name(), snippet.text()));
         Map<String, String> tested = new LinkedHashMap<>();
@@ -78,7 +84,7 @@ class ReadmeTest {
     @Test
     void showsNothingElseThatNoTestRuns() {
         TreeSet<String> shown = new TreeSet<>();
-        Readme.snippets().values().stream()
+        Docs.snippets().values().stream()
                 .filter(snippet -> !snippet.language().equals("java"))
                 .forEach(snippet -> shown.add(snippet.name()));
         TreeSet<String> used = new TreeSet<>();
@@ -93,11 +99,11 @@ class ReadmeTest {
 
     @Test
     void namesDependenciesAsTheyAreBuilt() {
-        Matcher shown = DEPENDENCY.matcher(Readme.snippet("dependency"));
+        Matcher shown = DEPENDENCY.matcher(Docs.snippet("dependency"));
         int count = 0;
         while (shown.find()) {
             count++;
-            String pom = read(Readme.ROOT.resolve(shown.group(2)).resolve("pom.xml"));
+            String pom = Docs.text(Docs.ROOT.resolve(shown.group(2)).resolve("pom.xml"));
             Matcher parent = DEPENDENCY.matcher(pom);
             assertThat(parent.find()).isTrue();
             assertThat(List.of(shown.group(1), shown.group(3))).isEqualTo(List.of(parent.group(1), parent.group(3)));
@@ -107,15 +113,16 @@ class ReadmeTest {
 
     @Test
     void passesTheTestsLikeTheBuildServer() {
-        assertThat(read(Readme.ROOT.resolve(".ci/run")))
-                .contains(Readme.snippet("verify").trim());
+        assertThat(Docs.text(Docs.ROOT.resolve(".ci/run")))
+                .contains(Docs.snippet("verify").trim());
     }
 
     @Test
     void listsEverySettingWithItsDefault() {
+        String settings = Docs.text(Docs.ROOT.resolve("docs/settings.md"));
         ConnectionLimits.defaults().toSettings().forEach((name, value) -> {
             String shown = value.isEmpty() ? "none" : "`" + value + "`";
-            assertThat(Readme.text().lines())
+            assertThat(settings.lines())
                     .as("the row of %s", name)
                     .anyMatch(line -> line.startsWith("| `" + name + "` |") && line.contains("| " + shown + " |"));
         });

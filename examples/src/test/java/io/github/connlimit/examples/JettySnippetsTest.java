@@ -24,7 +24,7 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.Test;
 
-class ReadmeJettyTest {
+class JettySnippetsTest {
 
     @Test
     void limitsAServer() throws Exception {

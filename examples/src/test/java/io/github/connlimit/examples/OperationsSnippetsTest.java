@@ -25,7 +25,7 @@ import javax.management.MBeanServer;
 import javax.management.ObjectName;
 import org.junit.jupiter.api.Test;
 
-class ReadmeLimiterTest {
+class OperationsSnippetsTest {
 
     private final InetAddress client = InetAddress.getLoopbackAddress();
 
@@ -92,14 +92,14 @@ class ReadmeLimiterTest {
             }
             LogManager.getLogManager()
                     .updateConfiguration(
-                            new ByteArrayInputStream(Readme.snippet("log-off").getBytes(StandardCharsets.US_ASCII)),
+                            new ByteArrayInputStream(Docs.snippet("log-off").getBytes(StandardCharsets.US_ASCII)),
                             key -> (before, after) -> key.startsWith("io.github.connlimit") ? after : before);
             limiter.reconfigure(ConnectionLimits.defaults());
         } finally {
             logger.setLevel(null);
             logger.removeHandler(handler);
         }
-        assertThat(messages).containsExactly("INFO " + Readme.snippet("log").trim());
+        assertThat(messages).containsExactly("INFO " + Docs.snippet("log").trim());
     }
 
     @Test

@@ -26,7 +26,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-class ReadmeTcpTest {
+class PlainTcpSnippetsTest {
 
     private final ConnectionLimiter limiter =
             new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(3).build());

@@ -13,7 +13,7 @@ import org.springframework.boot.web.servlet.ServletRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-class ReadmeSpringBootTest {
+class SpringBootSnippetsTest {
 
     @Configuration(proxyBeanMethods = false)
     static class JettyConnectionLimit {

@@ -25,6 +25,7 @@ import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.startup.Catalina;
 import org.apache.catalina.startup.CatalinaBaseConfigurationSource;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.catalina.valves.SemaphoreValve;
 import org.apache.tomcat.util.digester.Digester;
 import org.apache.tomcat.util.file.ConfigFileLoader;
 import org.junit.jupiter.api.AfterEach;
@@ -32,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.xml.sax.InputSource;
 
-class ReadmeTomcatTest {
+class TomcatSnippetsTest {
 
     private static final String SERVICE = """
             <Service name="Catalina">
@@ -96,7 +97,7 @@ class ReadmeTomcatTest {
 
     @Test
     void limitsAConnectorOfServerXml() throws Exception {
-        Service service = start(SERVICE.formatted(Readme.snippet("server.xml-connector")));
+        Service service = start(SERVICE.formatted(Docs.snippet("server.xml-connector")));
         Connector connector = service.findConnectors()[0];
         ConnectionLimiter limiter = ((ConnectionLimitHttp11NioProtocol) connector.getProtocolHandler()).getLimiter();
 
@@ -110,7 +111,7 @@ class ReadmeTomcatTest {
         try (OutputStream out = Files.newOutputStream(keyStore)) {
             SelfSignedCertificate.create().keyStore().store(out, SelfSignedCertificate.PASSWORD.toCharArray());
         }
-        Service service = start(Readme.snippet("server.xml-valve")
+        Service service = start(Docs.snippet("server.xml-valve")
                 .replace("conf/localhost.p12", keyStore.toString())
                 .replace("changeit", SelfSignedCertificate.PASSWORD));
         int http = service.findConnectors()[0].getLocalPort();
@@ -135,7 +136,7 @@ class ReadmeTomcatTest {
 
     @Test
     void countsTheRequestsOfAForwardedClient() throws Exception {
-        String valves = Readme.snippet("server.xml-remote-ip")
+        String valves = Docs.snippet("server.xml-remote-ip")
                 .replace("192\\.0\\.2\\.10", "127\\.0\\.0\\.2")
                 .replace("192.0.2.10", "127.0.0.2");
         Service service = start(SERVICE.formatted("<Connector port=\"8080\""
@@ -152,6 +153,18 @@ class ReadmeTomcatTest {
             assertThat(client.request("GET", "/", "X-Forwarded-For: 192.0.2.1\r\n"))
                     .startsWith("429 ");
         }
+    }
+
+    @Test
+    void limitsBesideASemaphoreValve() throws Exception {
+        String valves = Docs.snippet("migrating-semaphore") + Docs.snippet("migrating-semaphore-connlimit");
+        Service service = start(SERVICE.formatted("<Connector port=\"8080\""
+                        + " protocol=\"io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol\"/>")
+                .replace("<Host ", valves + "<Host "));
+        Valve[] found = service.getContainer().getPipeline().getValves();
+        assertThat(((SemaphoreValve) found[0]).getConcurrency()).isEqualTo(100);
+        ConnectionLimiter limiter = ((ConnectionLimitValve) found[1]).getLimiter();
+        LimitAssertions.assertLimit(20, limiter, service.findConnectors()[0].getLocalPort());
     }
 
     /** Starts this Service as Tomcat does from its server.xml, but on free ports. */

@@ -1,4 +1,4 @@
-package io.github.connlimit.it.readme;
+package io.github.connlimit.it.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -25,9 +25,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Does with unpacked distributions what README.md says, to the letter, and finds them limited. */
+/** Does with unpacked distributions what the pages in docs say, to the letter, and finds them limited. */
 @Tag("distribution")
-class ReadmeDistributionIT {
+class DistributionSnippetsIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(90);
 
@@ -42,9 +42,9 @@ class ReadmeDistributionIT {
         String start = "java -jar \"$JETTY_HOME/start.jar\" ";
         run("cd \"$JETTY_BASE\" && " + start + "--add-modules=http", environment);
 
-        run(Readme.snippet("jetty-home"), environment);
+        run(Docs.snippet("jetty-home"), environment);
         Files.writeString(
-                base.resolve("start.d/connlimit.ini"), Readme.snippet("jetty-home-ini"), StandardOpenOption.APPEND);
+                base.resolve("start.d/connlimit.ini"), Docs.snippet("jetty-home-ini"), StandardOpenOption.APPEND);
 
         assertLimit(
                 start("cd \"$JETTY_BASE\" && exec " + start + "jetty.http.port=0", environment),
@@ -58,13 +58,13 @@ class ReadmeDistributionIT {
         Map<String, String> environment =
                 Map.of("CATALINA_HOME", home.toString(), "JAVA_HOME", System.getProperty("java.home"));
 
-        run(Readme.snippet("tomcat-lib"), environment);
+        run(Docs.snippet("tomcat-lib"), environment);
         Path serverXml = home.resolve("conf/server.xml");
         String stock = Files.readString(serverXml);
         String limited = stock.replaceFirst(
                         "<Connector port=\"8080\" protocol=\"HTTP/1.1\"[^>]*/>",
                         Matcher.quoteReplacement(
-                                Readme.snippet("server.xml-connector").replace("\"8080\"", "\"0\"")))
+                                Docs.snippet("server.xml-connector").replace("\"8080\"", "\"0\"")))
                 .replace("<Server port=\"8005\"", "<Server port=\"-1\"");
         assertThat(limited).contains("ConnectionLimitHttp11NioProtocol").contains("port=\"-1\"");
         Files.writeString(serverXml, limited);
@@ -94,7 +94,7 @@ class ReadmeDistributionIT {
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve("log").toFile());
         builder.environment().putAll(environment);
-        builder.environment().put("CONNLIMIT", Readme.ROOT.toString());
+        builder.environment().put("CONNLIMIT", Docs.ROOT.toString());
         builder.environment()
                 .merge(
                         "PATH",
@@ -107,7 +107,7 @@ class ReadmeDistributionIT {
         return Files.readString(directory.resolve("log"));
     }
 
-    /** Asserts that the server, once it listens, admits the 50 connections of README.md and not one more. */
+    /** Asserts that the server, once it listens, admits the 50 connections of the pages and not one more. */
     private void assertLimit(Process server, String listening) throws Exception {
         List<Socket> admitted = new ArrayList<>();
         try {

@@ -1,18 +1,19 @@
-package io.github.connlimit.it.readme;
+package io.github.connlimit.it.docs;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
-/** The snippets of README.md; a test in the module examples sees to it that each of them is asked for. */
-final class Readme {
+/** The snippets of the pages in docs; a test in the module examples sees to it that each of them is asked for. */
+final class Docs {
 
     /** The directory of README.md, wherever below it the tests are run. */
     static final Path ROOT = root();
 
-    private Readme() {}
+    private Docs() {}
 
     private static Path root() {
         Path directory = Path.of("").toAbsolutePath();
@@ -23,13 +24,18 @@ final class Readme {
     }
 
     static String snippet(String name) throws IOException {
-        Matcher matcher = Pattern.compile(
-                        "^<!-- snippet: " + Pattern.quote(name) + " -->\\R```[a-z]+\\R(.*?)^```$",
-                        Pattern.DOTALL | Pattern.MULTILINE)
-                .matcher(Files.readString(ROOT.resolve("README.md")));
-        if (!matcher.find()) {
-            throw new IllegalArgumentException("README.md has no snippet named " + name);
+        Pattern snippet = Pattern.compile(
+                "^<!-- snippet: " + Pattern.quote(name) + " -->\\R```[a-z]+\\R(.*?)^```$",
+                Pattern.DOTALL | Pattern.MULTILINE);
+        try (Stream<Path> pages = Files.list(ROOT.resolve("docs"))) {
+            for (Path page :
+                    pages.filter(path -> path.toString().endsWith(".md")).toList()) {
+                Matcher matcher = snippet.matcher(Files.readString(page));
+                if (matcher.find()) {
+                    return matcher.group(1);
+                }
+            }
         }
-        return matcher.group(1);
+        throw new IllegalArgumentException("no page in docs has a snippet named " + name);
     }
 }

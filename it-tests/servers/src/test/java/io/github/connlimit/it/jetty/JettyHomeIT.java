@@ -2,6 +2,7 @@ package io.github.connlimit.it.jetty;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.connlimit.ConnectionLimits;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -96,22 +97,10 @@ class JettyHomeIT {
     void knowsEverySettingOfItsTemplate(String distribution) throws Exception {
         try (JettyHomeProcess jetty = new JettyHomeProcess(home(distribution), newBase())) {
             jetty.addModules("http,connlimit");
-            assertThat(jetty.settings("connlimit"))
-                    .containsExactly(
-                            "connlimit.maxPerClient",
-                            "connlimit.rules",
-                            "connlimit.ipv4Prefix",
-                            "connlimit.ipv6Prefix",
-                            "connlimit.maxPendingPerClient",
-                            "connlimit.reservedConnections",
-                            "connlimit.handshakeTimeout",
-                            "connlimit.refuse",
-                            "connlimit.respondRate",
-                            "connlimit.respondBurst",
-                            "connlimit.respondMaxOpen",
-                            "connlimit.dryRun",
-                            "connlimit.onError",
-                            "connlimit.jmx");
+            List<String> expected = new ArrayList<>();
+            ConnectionLimits.settings().forEach(setting -> expected.add("connlimit." + setting.key()));
+            expected.add("connlimit.jmx");
+            assertThat(jetty.settings("connlimit")).containsExactlyElementsOf(expected);
             jetty.set("connlimit", "connlimit.maxPerClient", "1");
             jetty.set("connlimit", "connlimit.rules", "127.0.0.4/32=2, 10.0.0.0/8=unlimited");
             jetty.set("connlimit", "connlimit.ipv4Prefix", "31");

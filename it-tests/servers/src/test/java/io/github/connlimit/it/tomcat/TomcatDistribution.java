@@ -58,7 +58,7 @@ final class TomcatDistribution implements AutoCloseable {
         output = home.resolve("logs/catalina.out");
     }
 
-    /** Makes a key and its certificate as the README does. */
+    /** Makes a key and its certificate as the documentation does. */
     Path makeKeystore() throws IOException, InterruptedException {
         Path keystore = home.resolve("conf/localhost.p12");
         Process keytool = new ProcessBuilder(
