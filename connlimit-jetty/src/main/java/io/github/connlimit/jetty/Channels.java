@@ -8,7 +8,7 @@ final class Channels {
 
     private Channels() {}
 
-    /** The EndPoint of the connection itself, below TLS and PROXY protocol. */
+    /** {@return the EndPoint of the TCP connection itself, below TLS and PROXY protocol} */
     static EndPoint lowest(EndPoint endPoint) {
         EndPoint lowest = endPoint;
         while (lowest instanceof EndPoint.Wrapper wrapper) {
@@ -17,7 +17,7 @@ final class Channels {
         return lowest;
     }
 
-    /** The channel of a TCP connection, or {@code null} if it is something else. */
+    /** {@return the channel of a TCP connection, or {@code null} if it is something else} */
     static SocketChannel of(EndPoint endPoint) {
         return endPoint != null && lowest(endPoint).getTransport() instanceof SocketChannel channel ? channel : null;
     }

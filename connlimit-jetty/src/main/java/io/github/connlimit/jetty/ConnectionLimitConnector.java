@@ -14,10 +14,11 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.Scheduler;
 
 /**
- * A Jetty connector that limits its connections as a {@code ServerConnector} with a {@link ConnectionLimitListener} does,
- * and refuses them at less cost: in {@link #accept}, before Jetty has begun anything with them, so that no selector is
- * woken. It has a listener of its own, which does all the rest. With {@code acceptors} 0, when selectors accept, there is
- * no difference. This class is thread-safe as far as {@code ServerConnector} is.
+ * A Jetty connector that limits its connections and refuses them at the lowest cost. It limits as a
+ * {@code ServerConnector} with a {@link ConnectionLimitListener} does, but refuses in {@link #accept}, before Jetty does
+ * any work on the connection and without waking a selector. It has a listener of its own, which does everything else.
+ * With 0 acceptors the selectors accept, and there is no difference. This class is as thread-safe as
+ * {@code ServerConnector}.
  *
  * @since 0.1.0
  */
@@ -26,10 +27,10 @@ public class ConnectionLimitConnector extends ServerConnector {
     private final ConnectionLimitListener listener;
 
     /**
-     * Makes a connector with Jetty's defaults.
+     * Creates a connector with Jetty's defaults.
      *
-     * @param server the server that the connector is for
-     * @param limiter counts the connections of this connector, and perhaps of others too
+     * @param server the server that the connector is for; it still has to be added to it
+     * @param limiter counts the connections; other connectors may share it
      * @param factories as for a {@code ServerConnector}; none for HTTP/1.1 in clear text
      */
     public ConnectionLimitConnector(Server server, ConnectionLimiter limiter, ConnectionFactory... factories) {
@@ -37,18 +38,18 @@ public class ConnectionLimitConnector extends ServerConnector {
     }
 
     /**
-     * Makes a connector. All but the listener are as for a {@code ServerConnector}.
+     * Creates a connector. All parameters but the listener are those of {@code ServerConnector}.
      *
-     * @param server the server that the connector is for
-     * @param executor {@code null} for the server's
-     * @param scheduler {@code null} for the server's
-     * @param bufferPool {@code null} for the server's
-     * @param acceptors how many threads accept; -1 for Jetty's default
-     * @param selectors how many threads select; -1 for Jetty's default
-     * @param listener not yet on any connector
-     * @param factories none for HTTP/1.1 in clear text
+     * @param server the server that the connector is for; it still has to be added to it
+     * @param executor runs the connector's tasks, or {@code null} for the server's thread pool
+     * @param scheduler schedules time-outs, or {@code null} for the server's
+     * @param bufferPool the buffers, or {@code null} for the server's
+     * @param acceptors how many threads accept; 0 for none (the selectors accept), -1 for Jetty's default
+     * @param selectors how many selectors there are, or -1 for Jetty's default
+     * @param listener limits this connector; it must not be on another one
+     * @param factories the protocols; none for HTTP/1.1 in clear text
      */
-    // What a subclass overrides is called when the connector is started, not for adding a bean.
+    // Adding a bean calls no method that a subclass is expected to override.
     @SuppressWarnings("this-escape")
     public ConnectionLimitConnector(
             Server server,
@@ -68,28 +69,33 @@ public class ConnectionLimitConnector extends ServerConnector {
         return factories.length > 0 ? factories : new ConnectionFactory[] {new HttpConnectionFactory()};
     }
 
-    /** Accepts one connection, and ends it if it is over the limit. */
+    /**
+     * Accepts one connection and, if it is over the limit, refuses it.
+     *
+     * @param acceptorId the number of the acceptor that calls
+     * @throws IOException if accepting or configuring the connection fails
+     */
     @Override
     public void accept(int acceptorId) throws IOException {
         if (!(getTransport() instanceof ServerSocketChannel listening) || !listening.isOpen()) {
             return;
         }
         SocketChannel channel = listening.accept();
-        // Jetty will call it once more for those that go on, which it knows by then.
+        // Jetty calls it again for a connection that goes on. By then it is counted, and the second call does nothing.
         listener.onAccepting(channel);
         if (channel.isOpen()) {
             handOn(channel);
         }
     }
 
-    /** As ServerConnector does it. */
+    /** Does what ServerConnector does with an accepted connection. */
     private void handOn(SocketChannel channel) throws IOException {
         try {
             channel.configureBlocking(false);
             configure(channel.socket());
             getSelectorManager().accept(channel);
         } catch (Throwable error) {
-            // Jetty does not know it yet, and so will not report its end.
+            // Jetty does not know the connection yet, so it will not report its end.
             channel.close();
             listener.onAcceptFailed(channel, error);
             throw error;

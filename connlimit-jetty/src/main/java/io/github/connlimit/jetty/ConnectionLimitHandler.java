@@ -17,46 +17,51 @@ import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.StringUtil;
 
 /**
- * Limits what can be told only by a request, on connectors that have a {@link ConnectionLimitListener}, by the limiter of
- * that listener; to be put in front of all other handlers, {@code server.insertHandler(new ConnectionLimitHandler())}. A
- * {@link ConnectionLimitInstaller} does so by itself. This class is thread-safe.
+ * Limits what only a request reveals: long-lived streams, and clients behind a trusted proxy. It has to stand in front of
+ * all other handlers, {@code server.insertHandler(new ConnectionLimitHandler())}; a {@link ConnectionLimitInstaller} puts
+ * it there. It works on each connector that has a {@link ConnectionLimitListener}, with the limiter of that listener.
+ * This class is thread-safe.
  *
  * <ul>
- *   <li>Long-lived streams ({@link ConnectionLimits.Builder#reservedConnections}): a request that asks for an upgrade to
- *       another protocol than {@code h2c}, or for a tunnel (CONNECT, which is WebSocket over HTTP/2 too), or accepts
- *       {@code text/event-stream}. Such a stream ends with its request or, if the connection has been upgraded, when that
- *       is closed.
- *   <li>Clients behind a proxy that is exempt by a rule: a request that Jetty's {@code ForwardedRequestCustomizer} has
- *       found to come from another address than its connection counts, until it is completed, as one connection of the
- *       client with that address. From a peer that is not exempt, a header changes nothing.
+ *   <li>Streams ({@link ConnectionLimits.Builder#reservedConnections}): a request is a stream if it asks for an upgrade
+ *       to a protocol other than {@code h2c}, asks for a tunnel (CONNECT, which HTTP/2 uses for WebSocket too), or accepts
+ *       {@code text/event-stream}. The stream ends when the response is complete or, after an upgrade, when the upgraded
+ *       connection is closed.
+ *   <li>Clients behind a proxy that a rule exempts: if Jetty's {@code ForwardedRequestCustomizer} finds that a request
+ *       comes from another address than its connection, the request counts as one connection of the client with that
+ *       address until it is complete. A header from a peer that is not exempt changes nothing.
  * </ul>
  *
- * What is over the limit is answered with status 429, before any other handler sees it.
+ * A request over the limit is answered with status 429; no other handler sees it.
  *
  * @since 0.1.0
  */
 public final class ConnectionLimitHandler extends Handler.Wrapper {
 
-    /** The same words as at accept. */
+    /** The same text as at accept. */
     private static final String REFUSED = "client connection limit reached\n";
 
     private static final String EVENT_STREAM = "text/event-stream";
 
-    /** Makes a handler that passes on what it does not refuse to the handler that it is given. */
+    /** Creates a handler that passes on what it does not refuse to the handler that it is given. */
     public ConnectionLimitHandler() {}
 
     /**
-     * Called by Jetty for each request.
+     * Refuses the request or passes it on.
      *
-     * @throws Exception if another handler does
+     * @param request the request
+     * @param response its response
+     * @param callback completed when the response has been written
+     * @return true if the request was refused here, else what the next handler returns
+     * @throws Exception what the next handler throws
      */
     @Override
     public boolean handle(Request request, Response response, Callback callback) throws Exception {
         ConnectionMetaData metaData = request.getConnectionMetaData();
-        // A customizer that changes what a request says of its connection puts something else in front of it.
+        // A customizer that changes the addresses of a request wraps the request's metadata.
         boolean customized = metaData != metaData.getConnection();
         boolean stream = asksForStream(request);
-        // The deadline would find out that it is not pending, but that may take a while.
+        // A request has come, so the connection is not pending any more. The deadline would notice only later.
         boolean first = metaData.getConnection().getMessagesIn() == 1;
         if (customized || stream || first) {
             ConnectionLimitListener listener = metaData.getConnector().getBean(ConnectionLimitListener.class);

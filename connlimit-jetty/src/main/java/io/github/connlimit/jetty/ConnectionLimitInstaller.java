@@ -11,15 +11,17 @@ import org.eclipse.jetty.util.component.Container;
 import org.eclipse.jetty.util.component.LifeCycle;
 
 /**
- * Limits the connections of all TCP connectors of a Jetty server, with one count for all of them:
- * {@code server.addBean(new ConnectionLimitInstaller(limiter))} before the server is started. When the server starts,
- * each {@link ServerConnector} that has no {@link ConnectionLimitListener} is given one, whatever was added first; and
- * so is one that is added, not yet started, to the running server. A {@link ConnectionLimitHandler} is put in front of
- * the server's handlers, unless there is one among them. This class is not thread-safe; it is used by the
- * thread that sets up or starts the server.
+ * Limits all TCP connectors of a Jetty server, with one count for all of them:
+ * {@code server.addBean(new ConnectionLimitInstaller(limiter))} before the server is started.
  *
- * <p>For XML it can be made without a limiter and makes one itself, by the settings it is given as text; what is not set
- * has its default. See {@link ConnectionLimits.Builder} for what is allowed.
+ * <p>When the server starts, each {@link ServerConnector} without a {@link ConnectionLimitListener} gets one, whichever
+ * was added first. So does a connector that is added to the running server before the connector is started. A
+ * {@link ConnectionLimitHandler} is put in front of the server's handlers, unless there is one among them already.
+ *
+ * <p>For Jetty's XML, an installer can be created without a limiter. It then creates one from the settings that it is
+ * given as text; what is not set has its default. {@link ConnectionLimits.Builder} says what is allowed.
+ *
+ * <p>This class is not thread-safe. It is used by the thread that sets up or starts the server.
  *
  * @since 0.1.0
  */
@@ -27,7 +29,7 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
 
     private final ConnectionLimits.Builder settings = ConnectionLimits.builder();
 
-    /** Given, or made from the settings when first needed. */
+    /** Given, or created from the settings when first needed. */
     private ConnectionLimiter limiter;
 
     private boolean jmx;
@@ -48,11 +50,11 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
         }
     };
 
-    /** Makes an installer that makes its limiter from its settings. */
+    /** Creates an installer that creates its limiter from its settings. */
     public ConnectionLimitInstaller() {}
 
     /**
-     * Makes an installer.
+     * Creates an installer.
      *
      * @param limiter counts the connections of all connectors
      */
@@ -60,7 +62,12 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
         this.limiter = Objects.requireNonNull(limiter, "limiter");
     }
 
-    /** {@return the limiter that counts} After this call, only {@link ConnectionLimiter#reconfigure} changes settings. */
+    /**
+     * Returns the limiter that counts the connections, and creates it if there is none yet. From then on the settings are
+     * changed by {@link ConnectionLimiter#reconfigure}, not by {@link #set}.
+     *
+     * @return the limiter
+     */
     public ConnectionLimiter getLimiter() {
         if (limiter == null) {
             limiter = new ConnectionLimiter(settings.build());
@@ -69,11 +76,12 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     }
 
     /**
-     * Sets one setting by its key and its text, as {@link ConnectionLimits.Builder#set} does.
+     * Sets one setting by its name, as {@link ConnectionLimits.Builder#set} does.
      *
-     * @param name see {@link io.github.connlimit.Setting#key()}
-     * @param value its new value; {@code null}, for a property that is not there, changes nothing
-     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     * @param name a key of {@link ConnectionLimits#toSettings()}
+     * @param value the value as text; {@code null}, for a property that is not defined, changes nothing
+     * @throws IllegalArgumentException if the setting is unknown or the value is not allowed; the message names the
+     *     setting, the value and what is allowed
      * @throws IllegalStateException if there is a limiter already
      */
     public void set(String name, String value) {
@@ -81,19 +89,19 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
             return;
         }
         if (limiter != null) {
-            throw new IllegalStateException(name
-                    + ": there is a limiter already, which was given or has been made; use its reconfigure method");
+            throw new IllegalStateException(name + ": the limiter exists already; use its reconfigure method");
         }
         settings.set(name, value);
     }
 
     /**
-     * Sets whether the limiter is registered in JMX while the server runs, as
-     * {@code io.github.connlimit:type=ConnectionLimiter,name=jetty} (or {@code jetty-2} and so on, if there is more than
-     * one such server in the process). Needs the module {@code java.management}.
+     * Sets whether the limiter is registered as an MXBean while the server runs. Its name is
+     * {@code io.github.connlimit:type=ConnectionLimiter,name=jetty}; further servers in the process are named
+     * {@code jetty-2} and so on. Needs the module {@code java.management}.
      *
      * @param enabled {@code true} or {@code false}; default {@code false}
-     * @throws IllegalArgumentException with a message that names the setting, the value and what is allowed
+     * @throws IllegalArgumentException if the value is neither; the message names the setting, the value and what is
+     *     allowed
      */
     public void setJmx(String enabled) {
         String text = enabled.trim();
@@ -104,10 +112,12 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     }
 
     /**
-     * Called by Jetty when a bean is added to the server, this one too.
+     * Called by Jetty when a bean is added, including this one.
      *
+     * @param parent what the bean is added to
+     * @param child the bean
      * @throws IllegalStateException if this installer is added to something that it cannot limit: a server that has been
-     *     started, a second server, or no server at all. It is then not added.
+     *     started, a second server, or something else than a server. It is then not added.
      */
     @Override
     public void beanAdded(Container parent, Object child) {
@@ -140,7 +150,12 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
         server.addEventListener(serverListener);
     }
 
-    /** Called by Jetty when a bean is removed. Connectors keep the listener that they have been given. */
+    /**
+     * Called by Jetty when a bean is removed. Connectors keep the listeners that this installer has given them.
+     *
+     * @param parent what the bean is removed from
+     * @param child the bean
+     */
     @Override
     public void beanRemoved(Container parent, Object child) {
         if (child == this && parent == server) {

@@ -2,19 +2,13 @@ package io.github.connlimit.jetty;
 
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
-import io.github.connlimit.ConnectionLimits;
-import io.github.connlimit.ConnectionPhase;
-import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.util.concurrent.atomic.AtomicReference;
 import org.eclipse.jetty.io.SelectorManager;
+import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.component.Container;
@@ -22,25 +16,24 @@ import org.eclipse.jetty.util.component.LifeCycle;
 
 /**
  * Limits the connections of one Jetty connector: {@code connector.addBean(new ConnectionLimitListener(limiter))} before
- * the connector is started. Each connector needs a listener of its own; listeners that share a limiter share its count. This
- * class is thread-safe.
+ * the connector is started. Each connector needs a listener of its own. Connectors share a count if their listeners
+ * share the limiter. This class is thread-safe.
  *
  * <p>A TCP connection is counted from the moment it is accepted, before any TLS or HTTP, until its socket is closed.
- * What is not TCP (Unix domain sockets, QUIC, connections in memory) is let through and not counted.
+ * Unix domain sockets, QUIC and in-memory connections are let through and not counted. Streams and clients behind a
+ * proxy's forwarded headers are counted by {@link ConnectionLimitHandler}.
  *
- * <p>{@link Refusal#RESPOND} answers where the connector's default protocol is {@code http/1.1} or TLS. In clear text it
- * answers at once; a client that begins with HTTP/2 there takes that for a protocol error. On TLS it answers the first
- * request, by HTTP/1.1 or HTTP/2 as agreed. Elsewhere it is as {@link Refusal#RESET}.
+ * <p>{@link Refusal#RESPOND} answers if the connector's default protocol is {@code http/1.1} or TLS; with another one it
+ * resets, as {@link Refusal#RESET} does. In clear text the answer comes at once, in HTTP/1.1; a client that begins with
+ * HTTP/2 takes it for a protocol error. Over TLS the first request is answered, in HTTP/1.1 or HTTP/2 as agreed.
  *
- * <p>With a {@code ProxyConnectionFactory} as default protocol, a connection from a peer that a rule exempts counts for the
- * client that its header names, and is refused then if that client is at its limit. {@link Refusal#RESPOND} answers there
- * if the {@code ProxyConnectionFactory} was given no next protocol, and takes the one that follows.
+ * <p>If the default protocol is a {@code ProxyConnectionFactory}, a connection from a peer that a rule exempts is counted
+ * for the client that its header names, and refused at that moment if it is over the limit. {@link Refusal#RESPOND}
+ * answers there unless the {@code ProxyConnectionFactory} was constructed with the name of its next protocol.
  *
- * <p>For that, the listener adds a connection factory of its own to the connector, {@code connlimit} or
- * {@code SSL-connlimit}. It makes it the default protocol, or puts it after PROXY protocol. If there are two listeners on
- * one connector, only the first to be added can do so.
- *
- * <p>{@link ConnectionLimitHandler} does what takes a request to decide.
+ * <p>To do this, the listener adds a connection factory named {@code connlimit} or {@code SSL-connlimit} to the connector.
+ * It becomes the default protocol, or follows PROXY protocol. Of two listeners on one connector, only the first can do
+ * so.
  *
  * @since 0.1.0
  */
@@ -53,18 +46,21 @@ public final class ConnectionLimitListener
     private final RefusalHandler<? super SocketChannel> refusalHandler;
     private final ConnectionProgress progress;
     private final ProxyHeader proxyHeader;
+    private final RefusedChannels refused;
     private final FrontConnectionFactory front;
+    private final FrontPlacement placement;
+    private final Admission admission;
     private final LimitedRequests requests;
 
     /** The connector that this listener is on, or {@code null}. */
     private final AtomicReference<Connector> connector = new AtomicReference<>();
 
-    /** Prepares the connector once more when its server starts: its protocols may have been changed. */
+    /** Places the front factory again when the server starts: the connector's protocols may have been changed. */
     private final LifeCycle.Listener serverListener = new LifeCycle.Listener() {
         @Override
         public void lifeCycleStarting(LifeCycle server) {
             if (connector.get() instanceof ServerConnector tcp && !tcp.isRunning()) {
-                front.putInFront(tcp);
+                placement.putInFront(tcp);
             }
         }
     };
@@ -72,26 +68,23 @@ public final class ConnectionLimitListener
     /** Whether connections are counted: from when the connector starts until it has stopped. */
     private volatile boolean counting;
 
-    /** What each connection has to do first. */
-    private volatile ConnectionPhase firstPhase = ConnectionPhase.FIRST_BYTE;
-
     /** {@code null} unless the connector is started. Guarded by this. */
     private Sweep sweep;
 
     /**
-     * Makes a listener for one connector.
+     * Creates a listener for one connector.
      *
-     * @param limiter counts the connections of this connector, and perhaps of others too
+     * @param limiter counts the connections; other listeners may share it
      */
     public ConnectionLimitListener(ConnectionLimiter limiter) {
         this(limiter, null);
     }
 
     /**
-     * Makes a listener for one connector with a handler of its own for refused connections.
+     * Creates a listener for one connector that ends refused connections in a way of its own.
      *
-     * @param limiter counts the connections of this connector, and perhaps of others too
-     * @param refusalHandler called for each refused connection, or {@code null} for what
+     * @param limiter counts the connections; other listeners may share it
+     * @param refusalHandler called for each refused connection, or {@code null} to do what
      *     {@link io.github.connlimit.ConnectionLimits#refuse()} says
      */
     public ConnectionLimitListener(ConnectionLimiter limiter, RefusalHandler<? super SocketChannel> refusalHandler) {
@@ -100,10 +93,13 @@ public final class ConnectionLimitListener
         this.progress = new ConnectionProgress(gate);
         this.proxyHeader = new ProxyHeader(gate, refusalHandler);
         this.requests = new LimitedRequests(gate);
-        this.front = new FrontConnectionFactory(gate, progress, proxyHeader, refusalHandler == null);
+        this.refused = new RefusedChannels(gate);
+        this.front = new FrontConnectionFactory(gate, progress, proxyHeader, refused, refusalHandler == null);
+        this.placement = new FrontPlacement(front);
+        this.admission = new Admission(gate, refusalHandler, front, refused);
     }
 
-    /** {@return the limiter that counts} */
+    /** {@return the limiter that counts the connections} */
     public ConnectionLimiter getLimiter() {
         return gate.limiter();
     }
@@ -118,10 +114,12 @@ public final class ConnectionLimitListener
     }
 
     /**
-     * Called by Jetty when a bean is added, this one too.
+     * Called by Jetty when a bean is added, including this one.
      *
+     * @param parent what the bean is added to
+     * @param child the bean
      * @throws IllegalStateException if this listener is added to something that it cannot limit: a connector that is
-     *     running, a second connector, or no connector at all. It is then not added.
+     *     starting or started, a second connector, or something else than a connector. It is then not added.
      */
     @Override
     public void beanAdded(Container parent, Object child) {
@@ -150,14 +148,19 @@ public final class ConnectionLimitListener
                     + " already; each connector needs one of its own, and they may share a limiter");
         }
         if (added instanceof ServerConnector tcp) {
-            front.putInFront(tcp);
+            placement.putInFront(tcp);
             tcp.addBean(progress);
             tcp.addEventListener(proxyHeader);
             tcp.getServer().addEventListener(serverListener);
         }
     }
 
-    /** Called by Jetty when a bean is removed; if it is this one, nothing is limited any more. */
+    /**
+     * Called by Jetty when a bean is removed. Once this one is removed, the connector is not limited any more.
+     *
+     * @param parent what the bean is removed from
+     * @param child the bean
+     */
     @Override
     public void beanRemoved(Container parent, Object child) {
         if (child != this || parent != connector.get()) {
@@ -171,13 +174,17 @@ public final class ConnectionLimitListener
             tcp.removeBean(progress);
             tcp.getSelectorManager().removeEventListener(this);
             if (!tcp.isRunning()) {
-                front.remove(tcp);
+                placement.remove(tcp);
             }
         }
         connector.set(null);
     }
 
-    /** Called by Jetty when the connector starts, to count from zero. */
+    /**
+     * Called by Jetty when the connector is starting. From now on connections are counted.
+     *
+     * @param event the connector or one of its parts
+     */
     @Override
     public void lifeCycleStarting(LifeCycle event) {
         if (event != connector.get()) {
@@ -185,8 +192,10 @@ public final class ConnectionLimitListener
         }
         boolean canAnswer = false;
         if (event instanceof ServerConnector tcp) {
-            canAnswer = front.start(tcp);
-            firstPhase = front.firstPhase(tcp);
+            ConnectionFactory next = placement.findNext(tcp);
+            front.start(tcp, next);
+            canAnswer = next != null;
+            admission.setFirstPhase(front.firstPhase(tcp));
             progress.start(tcp);
         }
         if (!canAnswer && refusalHandler == null && gate.limiter().limits().refuse() == Refusal.RESPOND) {
@@ -198,7 +207,11 @@ public final class ConnectionLimitListener
         counting = true;
     }
 
-    /** Called by Jetty when the connector has started. */
+    /**
+     * Called by Jetty when the connector has started.
+     *
+     * @param event the connector or one of its parts
+     */
     @Override
     public synchronized void lifeCycleStarted(LifeCycle event) {
         if (event == connector.get()) {
@@ -207,14 +220,17 @@ public final class ConnectionLimitListener
         }
     }
 
-    /** Called by Jetty when the connector has stopped, to give back what it still counts. */
+    /**
+     * Called by Jetty when the connector has stopped. Whatever it still counts is given back.
+     *
+     * @param event the connector or one of its parts
+     */
     @Override
     public void lifeCycleStopped(LifeCycle event) {
         if (event == connector.get()) {
             stop();
-            // What is left are connections whose end Jetty does not report, because they were in the middle of a
-            // request,
-            // and connections accepted so late that Jetty has not closed them.
+            // What is left: connections with a request in progress, whose end Jetty does not report, and connections
+            // accepted so late that Jetty does not close them.
             gate.releaseClosed(socket -> {
                 Resetting.reset(socket);
                 return false;
@@ -222,7 +238,12 @@ public final class ConnectionLimitListener
         }
     }
 
-    /** Called by Jetty when the connector has failed to start or stop. */
+    /**
+     * Called by Jetty when the connector has failed to start or stop. Whatever it still counts is given back.
+     *
+     * @param event the connector or one of its parts
+     * @param cause why it failed
+     */
     @Override
     public void lifeCycleFailure(LifeCycle event, Throwable cause) {
         lifeCycleStopped(event);
@@ -239,39 +260,20 @@ public final class ConnectionLimitListener
             sweep.stop();
             sweep = null;
         }
-        front.stop();
+        refused.stop();
         progress.stop();
         requests.stop();
     }
 
-    /** Called by Jetty for each accepted connection, on the thread that accepts: admits or refuses it. Never throws. */
+    /**
+     * Called by Jetty for each accepted connection, on the thread that accepts: admits or refuses it. Never throws.
+     *
+     * @param channel the connection
+     */
     @Override
     public void onAccepting(SelectableChannel channel) {
-        // It may have been closed by another listener, or refused in a ConnectionLimitConnector before.
-        if (!(channel instanceof SocketChannel socket) || !socket.isOpen() || front.isAnswering(socket)) {
-            return;
-        }
-        InetAddress peer;
-        try {
-            SocketAddress remote = socket.getRemoteAddress();
-            if (remote != null && !(remote instanceof InetSocketAddress)) {
-                return;
-            }
-            peer = remote == null ? null : ((InetSocketAddress) remote).getAddress();
-        } catch (ClosedChannelException closed) {
-            return;
-        } catch (Throwable error) {
-            // Before it is reported, which might fail for lack of memory.
-            if (gate.limiter().limits().onError() == ErrorPolicy.REFUSE) {
-                Resetting.reset(socket);
-            }
-            gate.report("getting the peer address of a connection failed, onError decides", error);
-            return;
-        }
-        if (!admit(socket, peer)) {
-            refuse(socket, peer);
-        } else if (!counting) {
-            // The connector has stopped, or this listener was removed, and all permits have been given back before.
+        if (admission.admit(channel) && !counting && channel instanceof SocketChannel socket) {
+            // The connector has stopped, or this listener was removed. All other permits have been given back by now.
             gate.release(socket);
             if (connector.get() != null) {
                 Resetting.reset(socket);
@@ -279,46 +281,28 @@ public final class ConnectionLimitListener
         }
     }
 
-    private boolean admit(SocketChannel socket, InetAddress peer) {
-        ConnectionLimits limits = gate.limiter().limits();
-        boolean toProve =
-                limits.maxPendingPerClient() > 0 || !limits.handshakeTimeout().isZero();
-        return toProve ? gate.admit(socket, peer, firstPhase) : gate.admit(socket, peer);
-    }
-
-    private void refuse(SocketChannel socket, InetAddress peer) {
-        try {
-            Refusal refusal = gate.limiter().limits().refuse();
-            if (peer == null) {
-                Resetting.reset(socket);
-            } else if (refusalHandler != null) {
-                try (socket) {
-                    refusalHandler.refuse(socket, peer);
-                }
-            } else if (refusal == Refusal.CLOSE) {
-                socket.close();
-            } else if (refusal == Refusal.RESET || !front.answer(socket, peer)) {
-                Resetting.reset(socket);
-            }
-        } catch (Throwable error) {
-            Resetting.reset(socket);
-            gate.report("refusing a connection failed", error);
-        }
-    }
-
-    /** Called by Jetty when it could not go on with an accepted connection. */
+    /**
+     * Called by Jetty when it could not go on with an accepted connection.
+     *
+     * @param channel the connection
+     * @param cause why it could not
+     */
     @Override
     public void onAcceptFailed(SelectableChannel channel, Throwable cause) {
-        // Jetty may call both this and onClosed for one connection: it is the first that gives the permit back.
+        // Jetty may call both this and onClosed for one connection. The first call gives the permit back.
         onClosed(channel);
     }
 
-    /** Called by Jetty when a connection has been closed. */
+    /**
+     * Called by Jetty when a connection has been closed.
+     *
+     * @param channel the connection
+     */
     @Override
     public void onClosed(SelectableChannel channel) {
         if (channel instanceof SocketChannel socket) {
             gate.release(socket);
-            front.closed(socket);
+            refused.closed(socket);
             progress.closed(socket);
         }
     }

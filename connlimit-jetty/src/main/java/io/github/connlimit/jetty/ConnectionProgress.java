@@ -16,19 +16,19 @@ import org.eclipse.jetty.server.NegotiatingServerConnection;
 import org.eclipse.jetty.server.ServerConnector;
 
 /**
- * Knows how far the connections of a connector have come, and closes those that come no further in time. The end of a
- * handshake is told by Jetty. The first byte is looked for only when its deadline has passed: most connections have sent
- * many by then, and it costs them nothing. This class is thread-safe.
+ * Follows the connections of a connector through handshake and first byte, and closes those that miss a deadline. Jetty
+ * reports the end of a handshake. The first byte is looked for only when its deadline has passed: by then most
+ * connections have sent it, and so they pay nothing. This class is thread-safe.
  */
 final class ConnectionProgress
         implements ConnectionGate.Channels<SocketChannel>, Connection.Listener, SslHandshakeListener {
 
     private final ConnectionGate<SocketChannel> gate;
 
-    /** To be closed as soon as Jetty has opened them: closed earlier, they would stay in Jetty's books. */
+    /** To be closed as soon as Jetty has opened them: Jetty would never forget an EndPoint closed earlier. */
     private final Set<SocketChannel> overdue = ConcurrentHashMap.newKeySet();
 
-    /** {@code null} unless the connector runs. */
+    /** {@code null} unless the connector is running. */
     private volatile ServerConnector connector;
 
     ConnectionProgress(ConnectionGate<SocketChannel> gate) {
@@ -44,7 +44,7 @@ final class ConnectionProgress
         overdue.clear();
     }
 
-    /** To be called when Jetty has done with a connection. */
+    /** To be called when Jetty has finished with a connection. */
     void closed(SocketChannel channel) {
         overdue.remove(channel);
     }
@@ -59,7 +59,7 @@ final class ConnectionProgress
         EndPoint endPoint = opened(channel);
         if (endPoint == null) {
             overdue.add(channel);
-            // It may have been opened, or closed, in between.
+            // Jetty may have opened or closed it since the first look.
             endPoint = opened(channel);
             if (endPoint != null || !channel.isOpen()) {
                 overdue.remove(channel);
@@ -74,7 +74,7 @@ final class ConnectionProgress
         return true;
     }
 
-    /** The EndPoint of a connection, or {@code null} if Jetty has not opened it yet, or has closed it. */
+    /** {@return the EndPoint of a connection, or {@code null} if Jetty has not opened it yet or has closed it} */
     private EndPoint opened(SocketChannel channel) {
         ServerConnector running = connector;
         if (running == null) {
@@ -100,10 +100,10 @@ final class ConnectionProgress
             }
             connection = tls.getSslEndPoint().getConnection();
         }
-        // A protocol that does not count bytes says -1.
+        // -1 if the protocol does not count bytes.
         long bytes = connection.getBytesIn();
         if (phase == ConnectionPhase.HANDSHAKE) {
-            // Jetty's readers of a PROXY header, and of what tells TLS from clear text, do not count: these wait still.
+            // Jetty's readers of a PROXY header, and its detector of TLS, do not count bytes: these still wait.
             return bytes >= 0;
         }
         if (connection instanceof NegotiatingServerConnection) {
@@ -112,7 +112,7 @@ final class ConnectionProgress
         return bytes < 0 || hasRead(connection);
     }
 
-    /** What came together with a PROXY header is not among the bytes, but a request is a message. */
+    /** The bytes do not include what came together with a PROXY header, but the messages include every request. */
     private static boolean hasRead(Connection connection) {
         return connection.getBytesIn() > 0 || connection.getMessagesIn() > 0;
     }
@@ -132,7 +132,7 @@ final class ConnectionProgress
         }
     }
 
-    /** An upgrade closes the old connection on an open EndPoint; the new one may have counted nothing yet. */
+    /** Takes note of the first byte at an upgrade: the new connection may not have counted any byte yet. */
     @Override
     public void onClosed(Connection connection) {
         EndPoint endPoint = connection.getEndPoint();

@@ -10,14 +10,14 @@ import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.Invocable;
 
-/** Waits for the first byte without reading it, and then makes way for the connection that does. */
+/** Waits for the first byte without reading it, then upgrades to the connection that reads it. */
 final class FirstByteConnection extends AbstractConnection implements Connection.UpgradeTo, Connection.UpgradeFrom {
 
     private final Runnable onFirstByte;
     private final Function<EndPoint, Connection> next;
     private final Callback whenFillable;
 
-    /** What came before this connection was made, or {@code null}. */
+    /** What was read before this connection was made, for the next one; or {@code null}. */
     private ByteBuffer early;
 
     /** @param type whether opening the next connection may block */
@@ -44,12 +44,12 @@ final class FirstByteConnection extends AbstractConnection implements Connection
         if (BufferUtil.hasContent(early)) {
             onFillable();
         } else {
-            // Not by the method of the superclass, which Jetty 12.0 has not.
+            // The superclass's fillInterested(Callback) does not exist in Jetty 12.0.
             getEndPoint().fillInterested(whenFillable);
         }
     }
 
-    /** Called when there is input, or its end. */
+    /** Upgrades: the first byte, or the end of the input, has come. */
     @Override
     public void onFillable() {
         onFirstByte.run();
@@ -66,7 +66,7 @@ final class FirstByteConnection extends AbstractConnection implements Connection
         return early;
     }
 
-    /** Counted, other than in the superclass: there is none as long as this waits. */
+    /** Not -1 ("does not count"), as the superclass says: nothing has been read while this connection waits. */
     @Override
     public long getBytesIn() {
         return 0;

@@ -7,11 +7,7 @@ import io.github.connlimit.Refusal;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
-import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.AbstractConnection;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
@@ -20,183 +16,98 @@ import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.DetectorConnectionFactory;
 import org.eclipse.jetty.server.HttpConnectionFactory;
-import org.eclipse.jetty.server.ProxyConnectionFactory;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.thread.Invocable;
 
 /**
- * Stands in front of a connector's default protocol, HTTP/1.1 or TLS, or between PROXY protocol and what follows it. It
- * passes connections on, but for these:
+ * Stands in front of a connector's default protocol or right behind PROXY protocol (see {@link FrontPlacement}) and
+ * passes new connections on to the next protocol. Three kinds are treated differently:
  *
  * <ul>
- *   <li>Refused connections that are answered ({@link Refusal#RESPOND}). A hook in the accept loop can keep a connection
- *       from Jetty only by closing it, and an answer needs somebody to read what the client has sent. So the connection
- *       goes on into Jetty, and gets a {@link RefusedConnection} here instead of one that serves requests. On TLS it gets
- *       it inside, so that Jetty does the handshake and agrees on HTTP/1.1 or HTTP/2 as ever.
- *   <li>Connections whose client a PROXY header has just named, and who is at its limit. Refused here, nothing of what
- *       they have sent is served.
- *   <li>Connections before their first byte, where {@code maxPendingPerClient} needs to know when it comes.
+ *   <li>Refused connections that are answered ({@link Refusal#RESPOND}). What the client has sent must be read before the
+ *       connection is closed, and an accept hook can keep a connection from Jetty only by closing it. So such a
+ *       connection goes on into Jetty, and gets a {@link RefusedConnection} here instead of one that serves requests. With
+ *       TLS the {@link RefusedConnection} is inside of it: Jetty does the handshake and agrees on HTTP/1.1 or HTTP/2.
+ *   <li>Connections whose client a PROXY header has just named. If they are refused, nothing that they have sent is
+ *       served.
+ *   <li>Connections whose first byte has to be noticed at once, because {@code maxPendingPerClient} is set.
  * </ul>
  *
  * This class is thread-safe.
  */
 final class FrontConnectionFactory implements ConnectionFactory {
 
-    static final String PROTOCOL = "connlimit";
-
-    /** In front of TLS: by this prefix Jetty tells that the scheme of such a connector is https. */
-    static final String TLS_PROTOCOL = "SSL-connlimit";
-
-    private static final String HTTP = HttpVersion.HTTP_1_1.asString();
-
     private final ConnectionGate<SocketChannel> gate;
     private final ConnectionProgress progress;
     private final ProxyHeader proxyHeader;
-
-    /** Whether refused connections are ended in no other way. */
-    private final boolean mayAnswer;
-
     private final RefusedChannels refused;
 
-    private volatile String protocol = PROTOCOL;
+    /** False if a RefusalHandler ends refused connections. */
+    private final boolean mayAnswer;
 
-    /** The default protocol that this factory has taken the place of, or {@code null}. */
-    private String displaced;
+    /** This factory's name among the connector's protocols. */
+    private volatile String protocol;
 
-    /** The connector that this factory is part of, while it runs; otherwise {@code null}. */
-    private volatile ServerConnector connector;
-
-    /** What connections are passed on to. Written before {@link #connector}. */
+    /** What connections are passed on to. Written before {@link #refused} is started, and read after asking that. */
     private volatile ConnectionFactory next;
 
     FrontConnectionFactory(
             ConnectionGate<SocketChannel> gate,
             ConnectionProgress progress,
             ProxyHeader proxyHeader,
+            RefusedChannels refused,
             boolean mayAnswer) {
         this.gate = gate;
         this.progress = progress;
         this.proxyHeader = proxyHeader;
+        this.refused = refused;
         this.mayAnswer = mayAnswer;
-        this.refused = new RefusedChannels(gate);
     }
 
-    /**
-     * Puts this factory where it belongs in a stopped connector, if its protocols are known. To be called again after
-     * the connector's factories may have been changed.
-     */
-    void putInFront(ServerConnector stopped) {
-        remove(stopped);
-        String first = stopped.getDefaultProtocol();
-        ConnectionFactory factory = first == null ? null : stopped.getConnectionFactory(first);
-        if (factory == null || isTaken(stopped)) {
-            return;
-        }
-        if (factory instanceof ProxyConnectionFactory) {
-            protocol = PROTOCOL;
-            insertAfter(factory, stopped);
-        } else if (factory instanceof SslConnectionFactory || HTTP.equalsIgnoreCase(first)) {
-            protocol = HTTP.equalsIgnoreCase(first) ? PROTOCOL : TLS_PROTOCOL;
-            displaced = first;
-            // Last in order, for whatever looks for the protocol that follows another one.
-            stopped.addConnectionFactory(this);
-            stopped.setDefaultProtocol(protocol);
-        }
-    }
-
-    private static boolean isTaken(ServerConnector by) {
-        return by.getConnectionFactory(PROTOCOL) != null || by.getConnectionFactory(TLS_PROTOCOL) != null;
-    }
-
-    private void insertAfter(ConnectionFactory before, ServerConnector stopped) {
-        String first = stopped.getDefaultProtocol();
-        List<ConnectionFactory> all = new ArrayList<>(new LinkedHashSet<>(stopped.getConnectionFactories()));
-        int index = all.indexOf(before) + 1;
-        if (index < all.size()) {
-            all.add(index, this);
-            stopped.setConnectionFactories(all);
-            stopped.setDefaultProtocol(first);
-        }
-    }
-
-    /** Undoes {@link #putInFront}. */
-    void remove(ServerConnector stopped) {
-        if (stopped.getConnectionFactory(protocol) == this) {
-            stopped.removeConnectionFactory(protocol);
-            if (protocol.equalsIgnoreCase(stopped.getDefaultProtocol())) {
-                List<String> others = stopped.getProtocols();
-                boolean back = stopped.getConnectionFactory(displaced) != null;
-                stopped.setDefaultProtocol(back ? displaced : others.get(0));
-            }
-        }
-        displaced = null;
+    void setProtocol(String name) {
+        protocol = name;
     }
 
     /**
      * To be called when the connector starts.
      *
-     * @return whether refused connections can be answered
+     * @param following what connections are passed on to; {@code null} if this factory has no place in the connector, and
+     *     so nothing can be answered
      */
-    boolean start(ServerConnector starting) {
-        if (starting.getConnectionFactory(protocol) != this) {
-            return false;
+    void start(ServerConnector starting, ConnectionFactory following) {
+        next = following;
+        if (following != null) {
+            refused.start(starting);
         }
-        boolean inFront = starting.getDefaultConnectionFactory() == this;
-        List<String> protocols = starting.getProtocols();
-        int index = protocols.indexOf(protocol.toLowerCase(Locale.ROOT)) + 1;
-        String following = inFront ? displaced : index < protocols.size() ? protocols.get(index) : null;
-        next = following == null ? null : starting.getConnectionFactory(following);
-        if (next == null && inFront) {
-            throw new IllegalStateException("no connection factory for " + following + " in " + starting
-                    + ", which was its default protocol when its ConnectionLimitListener was added");
-        }
-        refused.start();
-        connector = next == null ? null : starting;
-        return next != null;
     }
 
-    /** What connections of the connector have to do first. */
+    /** {@return what connections of the connector have to do first} */
     ConnectionPhase firstPhase(ServerConnector starting) {
         ConnectionFactory first = starting.getDefaultConnectionFactory();
         if (first == this) {
             first = next;
         }
-        // PROXY protocol is one that is detected, too.
+        // ProxyConnectionFactory is a DetectorConnectionFactory too.
         return first instanceof SslConnectionFactory || first instanceof DetectorConnectionFactory
                 ? ConnectionPhase.HANDSHAKE
                 : ConnectionPhase.FIRST_BYTE;
     }
 
-    /** To be called when the connector has stopped: ends all answers and gives their places back. */
-    void stop() {
-        connector = null;
-        refused.stop();
-    }
-
     /**
      * Lets a refused connection go on into Jetty, to be answered there. Does not block.
      *
-     * @return false if the connection is to be reset: nothing can be answered here, or too much is being answered already
+     * @return false if the connection has to be reset: nothing can be answered here, or too many are being answered
      */
     boolean answer(SocketChannel channel, InetAddress peer) {
-        ServerConnector running = connector;
+        ServerConnector running = refused.running();
         return running != null
                 && running.getDefaultConnectionFactory() == this
-                && beginAnswer(running, channel, peer) != null;
+                && refused.begin(running, channel, peer, isBeforeTls()) != null;
     }
 
-    private RefusedChannel beginAnswer(ServerConnector running, SocketChannel channel, InetAddress client) {
-        return refused.begin(running, channel, client, next instanceof SslConnectionFactory);
-    }
-
-    boolean isAnswering(SocketChannel channel) {
-        return refused.get(channel) != null;
-    }
-
-    /** To be called when Jetty has done with a connection. */
-    void closed(SocketChannel channel) {
-        refused.closed(channel);
+    private boolean isBeforeTls() {
+        return next instanceof SslConnectionFactory;
     }
 
     @Override
@@ -223,13 +134,13 @@ final class FrontConnectionFactory implements ConnectionFactory {
         if (proxied && !proxyHeader.admit(channel, endPoint)) {
             return refusing(from, endPoint, channel);
         }
-        if (next instanceof SslConnectionFactory) {
+        if (isBeforeTls()) {
             return following(from, endPoint);
         }
         if (proxied) {
             gate.handshakeCompleted(channel);
         }
-        // Behind a PROXY header always: what came together with it is not among the bytes that a connection counts.
+        // Behind a PROXY header always: the bytes that a connection counts do not include what came with the header.
         return proxied || gate.limiter().limits().maxPendingPerClient() > 0
                 ? waiting(from, endPoint, channel)
                 : following(from, endPoint);
@@ -237,7 +148,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
 
     private Connection following(Connector from, EndPoint endPoint) {
         Connection connection = next.newConnection(from, endPoint);
-        // Done already.
+        // The header has been dealt with in newConnection.
         connection.removeEventListener(proxyHeader);
         return connection;
     }
@@ -256,7 +167,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
     }
 
     private Connection answering(Connector from, EndPoint endPoint, RefusedChannel answered) {
-        if (!(next instanceof SslConnectionFactory)) {
+        if (!isBeforeTls()) {
             return new RefusedConnection(endPoint, from.getExecutor(), answered, Answer.ofHttp1(), gate);
         }
         Connection connection = following(from, endPoint);
@@ -272,11 +183,11 @@ final class FrontConnectionFactory implements ConnectionFactory {
 
     private Connection refusing(Connector from, EndPoint endPoint, SocketChannel channel) {
         ConnectionLimits limits = gate.limiter().limits();
-        ServerConnector running = connector;
+        ServerConnector running = refused.running();
         if (mayAnswer && limits.refuse() == Refusal.RESPOND && running != null) {
-            RefusedChannel answered = beginAnswer(running, channel, ProxyHeader.client(endPoint));
+            RefusedChannel answered = refused.begin(running, channel, ProxyHeader.client(endPoint), isBeforeTls());
             if (answered != null) {
-                // It still counted for the proxy.
+                // Until now it counted for the proxy.
                 gate.release(channel);
                 return answering(from, endPoint, answered);
             }
@@ -285,7 +196,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
         return new ClosingConnection(endPoint, from);
     }
 
-    /** Is closed when it is opened. */
+    /** Closes itself when it is opened. */
     private static final class ClosingConnection extends AbstractConnection implements Connection.UpgradeTo {
 
         ClosingConnection(EndPoint endPoint, Connector connector) {
@@ -294,7 +205,7 @@ final class FrontConnectionFactory implements ConnectionFactory {
 
         @Override
         public void onUpgradeTo(ByteBuffer buffer) {
-            // Nobody is to serve it.
+            // Discarded: it must not be served.
         }
 
         @Override
@@ -308,6 +219,6 @@ final class FrontConnectionFactory implements ConnectionFactory {
 
     @Override
     public String toString() {
-        return getClass().getSimpleName() + "{answering=" + refused.size() + "}";
+        return getClass().getSimpleName() + "{" + refused + "}";
     }
 }

@@ -8,7 +8,7 @@ import javax.management.JMException;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
 
-/** A limiter that is registered with JMX. A class of its own, so that nothing else needs {@code java.management}. */
+/** A limiter's registration with JMX, in a class of its own so that nothing else needs {@code java.management}. */
 final class JmxRegistration {
 
     private final MBeanServer mBeanServer;
@@ -19,7 +19,7 @@ final class JmxRegistration {
         this.name = name;
     }
 
-    /** Registers by this name or, if that is taken, the same with the lowest number from 2 that is free. */
+    /** Registers under this name or, if it is taken, under the first free one of {@code name-2}, {@code name-3}, ... */
     static JmxRegistration register(ConnectionLimiter limiter, String name) throws JMException {
         MBeanServer mBeanServer = ManagementFactory.getPlatformMBeanServer();
         for (int number = 1; ; number++) {

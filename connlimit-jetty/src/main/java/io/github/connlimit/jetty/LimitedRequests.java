@@ -18,14 +18,14 @@ import org.eclipse.jetty.server.HttpStream;
 import org.eclipse.jetty.server.Request;
 
 /**
- * The requests of a connector that count, besides their connection: for the client that a trusted proxy names, or as a
- * stream. This class is thread-safe.
+ * The requests of one connector that are counted in addition to their connection: for the client that a trusted proxy
+ * names, or as a stream. This class is thread-safe.
  */
 final class LimitedRequests {
 
     private final ConnectionGate<SocketChannel> gate;
 
-    /** Those that have upgraded their connection, or the HTTP/2 stream that they came by, until that is closed. */
+    /** Requests that have upgraded their connection or HTTP/2 stream, until that is closed. */
     private final Set<Counted> upgraded = ConcurrentHashMap.newKeySet();
 
     LimitedRequests(ConnectionGate<SocketChannel> gate) {
@@ -33,7 +33,7 @@ final class LimitedRequests {
     }
 
     /**
-     * Counts a request if that is to be done.
+     * Counts a request, if it is one to be counted.
      *
      * @param stream whether it asks for a stream
      * @return whether it may go on
@@ -56,7 +56,7 @@ final class LimitedRequests {
         }
     }
 
-    /** Ends what has been closed without a word, such as WebSockets over HTTP/2. To be called now and then. */
+    /** Ends upgrades whose end Jetty does not report, such as WebSocket over HTTP/2. To be called periodically. */
     void endClosed() {
         for (Counted counted : upgraded) {
             if (!counted.endPoint.isOpen()) {
@@ -70,7 +70,7 @@ final class LimitedRequests {
         upgraded.forEach(Counted::end);
     }
 
-    /** What one request holds. */
+    /** What is counted for one request. */
     private final class Counted implements Connection.Listener {
 
         private final Request request;
@@ -81,7 +81,7 @@ final class LimitedRequests {
         /** {@code null} if it is none. */
         private ConnectionPermit.Stream stream;
 
-        /** What it has upgraded, or {@code null}. */
+        /** What the request has upgraded, or {@code null}. */
         private volatile EndPoint endPoint;
 
         Counted(Request request) {
@@ -119,7 +119,7 @@ final class LimitedRequests {
                 upgraded.add(this);
                 next.addEventListener(this);
                 if (!endPoint.isOpen()) {
-                    // Perhaps the connector has stopped, and nobody looks any more.
+                    // Its end may have come before the listener, and the sweep may have stopped with the connector.
                     end();
                 }
             } else {
@@ -143,7 +143,7 @@ final class LimitedRequests {
         }
     }
 
-    /** The client that a trusted proxy names, or {@code null} if the request counts with its connection. */
+    /** {@return the client that a trusted proxy names, or {@code null} if the request counts with its connection} */
     private InetAddress forwardedClient(ConnectionMetaData metaData) {
         if (metaData == metaData.getConnection()) {
             return null;
@@ -154,13 +154,13 @@ final class LimitedRequests {
         if (sender == null || named == null || named.equals(sender)) {
             return null;
         }
-        // Who sent the header may be known by a PROXY header only, and then who sent that one has to be trusted too.
+        // The sender may be known from a PROXY header only. Then the peer that sent that one has to be trusted too.
         ConnectionLimits limits = gate.limiter().limits();
         InetAddress peer = address(Channels.lowest(endPoint).getRemoteSocketAddress());
         return limits.isExempt(sender) && limits.isExempt(peer) ? named : null;
     }
 
-    /** Reads a literal if need be; a header may well hold a name, and nobody's name servers are to be asked for that. */
+    /** {@return the address; a header may hold a host name, which is never resolved} */
     private static InetAddress address(SocketAddress of) {
         if (!(of instanceof InetSocketAddress remote)) {
             return null;

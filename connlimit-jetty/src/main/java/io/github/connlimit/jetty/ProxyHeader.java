@@ -14,9 +14,9 @@ import org.eclipse.jetty.io.ssl.SslConnection;
 import org.eclipse.jetty.server.ProxyConnectionFactory;
 
 /**
- * Counts a connection for the client that its PROXY protocol header names. As a listener it does so where a
- * {@code ProxyConnectionFactory} has been told what comes next, so that {@link FrontConnectionFactory} cannot stand
- * between the two. This class is thread-safe.
+ * Counts a connection for the client that its PROXY protocol header names. {@link FrontConnectionFactory} calls it where
+ * it stands behind the {@code ProxyConnectionFactory}. Where that was configured with its next protocol, nothing can
+ * stand between the two, and this class works as a listener. This class is thread-safe.
  */
 final class ProxyHeader implements Connection.Listener {
 
@@ -30,20 +30,20 @@ final class ProxyHeader implements Connection.Listener {
         this.refusalHandler = refusalHandler;
     }
 
-    /** Whether the EndPoint comes right after a PROXY header. */
+    /** {@return whether the EndPoint comes right after a PROXY header} */
     static boolean precedes(EndPoint endPoint) {
         return endPoint instanceof ProxyConnectionFactory.ProxyEndPoint;
     }
 
-    /** The client that the header names, or {@code null} if it names none that has an IP address. */
+    /** {@return the client that the header names, or {@code null} if it names no IP address} */
     static InetAddress client(EndPoint endPoint) {
         return endPoint.getRemoteSocketAddress() instanceof InetSocketAddress remote ? remote.getAddress() : null;
     }
 
     /**
-     * Counts a connection anew, right after the header.
+     * Counts a connection for the client in its header, right after the header.
      *
-     * @return false if it is refused, and has to be ended
+     * @return false if it is refused; the caller has to end it
      */
     boolean admit(SocketChannel channel, EndPoint endPoint) {
         InetAddress client = client(endPoint);
@@ -54,11 +54,11 @@ final class ProxyHeader implements Connection.Listener {
         } catch (IOException closed) {
             return true;
         }
-        // A header without an address (LOCAL, UNKNOWN) gives the peer's own.
+        // For a header without an address (LOCAL, UNKNOWN), Jetty gives the peer's own.
         return client == null || peer == null || client.equals(peer) || gate.reassign(channel, peer, client);
     }
 
-    /** Prepares a refused connection for being closed. */
+    /** Prepares a refused connection for being closed, as configured. */
     void refuse(SocketChannel channel, EndPoint endPoint) {
         try {
             if (refusalHandler != null) {
@@ -85,7 +85,7 @@ final class ProxyHeader implements Connection.Listener {
             return;
         }
         if (connection instanceof Connection.UpgradeFrom reader) {
-            // Takes away what came together with the header: it would be served even though the connection is closed.
+            // Discards what came together with the header: Jetty would serve it although the connection is closed.
             reader.onUpgradeFrom();
         }
         refuse(channel, endPoint);

@@ -10,8 +10,8 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.Scheduler;
 
 /**
- * A refused connection that is being answered, from its refusal to its end, which a deadline brings about if nothing else
- * does. Its end gives its place back. This class is thread-safe.
+ * A refused connection that is being answered, from its refusal to its end. A deadline ends it if nothing else does.
+ * When it ends, its place is free again. This class is thread-safe.
  */
 final class RefusedChannel {
 
@@ -40,7 +40,7 @@ final class RefusedChannel {
     }
 
     /**
-     * To be called when Jetty has opened the EndPoint, not before: closed earlier, it would stay in Jetty's books.
+     * To be called when Jetty has opened the EndPoint, not before: Jetty would never forget an EndPoint closed earlier.
      *
      * @return false if the connection has ended already, and the EndPoint has to be closed
      */
@@ -49,12 +49,12 @@ final class RefusedChannel {
         return !ended;
     }
 
-    /** Closes the connection: what has been sent will still be delivered. Only the first call to end it counts. */
+    /** Closes the connection. What has been sent is still delivered. Does nothing if the connection has ended. */
     void close() {
         end(false);
     }
 
-    /** Resets the connection. Only the first call to end it counts. */
+    /** Resets the connection. Does nothing if the connection has ended. */
     void reset() {
         end(true);
     }
@@ -76,20 +76,20 @@ final class RefusedChannel {
                 Resetting.prepare(channel);
             }
             if (opened != null && reset) {
-                // Not through TLS, which might wait for whoever is reading.
+                // Below TLS, whose close might wait for a thread that is reading.
                 Channels.lowest(opened).close();
             } else if (opened != null) {
                 opened.close();
             } else {
                 channel.close();
-                // A channel that is registered is really closed only when its selector looks up the next time.
+                // The JDK really closes a registered channel only at its selector's next select: wake it up.
                 connector
                         .getSelectorManager()
                         .getBeans(ManagedSelector.class)
-                        .forEach(selector -> selector.submit(lookUp -> {}));
+                        .forEach(selector -> selector.submit(woken -> {}));
             }
         } catch (IOException ignored) {
-            // The descriptor is gone all the same.
+            // The descriptor is freed even if close fails.
         } finally {
             place.close();
         }

@@ -9,8 +9,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.jetty.server.ServerConnector;
 
 /**
- * The refused connections of one connector that are being answered, within the budget of its limiter. They have no permit.
- * This class is thread-safe; no call blocks.
+ * The refused connections of one connector that are being answered. Each is in this table until Jetty has finished with
+ * it, or the connector has stopped. This class is thread-safe.
  */
 final class RefusedChannels {
 
@@ -18,52 +18,60 @@ final class RefusedChannels {
     private static final long MAX_HANDSHAKE_MILLIS = 2000;
 
     private final ConnectionGate<SocketChannel> gate;
+    private final ConcurrentHashMap<SocketChannel, RefusedChannel> answering = new ConcurrentHashMap<>();
 
-    /** Until Jetty has done with them. */
-    private final ConcurrentHashMap<SocketChannel, RefusedChannel> open = new ConcurrentHashMap<>();
-
-    private volatile boolean stopped;
+    /** {@code null} unless the connector is running and refused connections can be answered there. */
+    private volatile ServerConnector connector;
 
     RefusedChannels(ConnectionGate<SocketChannel> gate) {
         this.gate = gate;
     }
 
-    void start() {
-        stopped = false;
+    void start(ServerConnector starting) {
+        connector = starting;
     }
 
-    /** Ends all answers and gives their places back. */
+    /** Resets all connections that are being answered. Their places are free again. */
     void stop() {
-        stopped = true;
-        open.values().forEach(RefusedChannel::reset);
-        open.clear();
+        connector = null;
+        answering.values().forEach(RefusedChannel::reset);
+        answering.clear();
+    }
+
+    /** The connector, or {@code null} if nothing can be answered now. */
+    ServerConnector running() {
+        return connector;
     }
 
     /**
-     * Begins to answer a connection.
+     * Takes a place for a refused connection and starts its deadline. Does not block.
      *
-     * @param overTls whether that costs a handshake
-     * @return {@code null} if too much is being answered already
+     * @param running what {@link #running} has returned
+     * @param client whom the refusal is counted for
+     * @param tls whether a handshake comes before the answer
+     * @return {@code null} if too many are being answered already
      */
-    RefusedChannel begin(ServerConnector connector, SocketChannel channel, InetAddress client, boolean overTls) {
-        Optional<RefusalBudget.Place> place = gate.tryRespond(client, overTls);
+    RefusedChannel begin(ServerConnector running, SocketChannel channel, InetAddress client, boolean tls) {
+        Optional<RefusalBudget.Place> place = gate.tryRespond(client, tls);
         if (place.isEmpty()) {
             return null;
         }
-        RefusedChannel answered = new RefusedChannel(channel, place.get(), connector);
-        open.put(channel, answered);
+        RefusedChannel refused = new RefusedChannel(channel, place.get(), running);
+        answering.put(channel, refused);
         try {
-            answered.startDeadline((overTls ? handshakeMillis() : 0) + RefusalBudget.MAX_LINGER_MILLIS);
+            refused.startDeadline((tls ? handshakeMillis() : 0) + RefusalBudget.MAX_LINGER_MILLIS);
         } catch (Throwable error) {
-            answered.reset();
+            refused.reset();
             gate.report("answering a refused connection failed", error);
         }
-        if (stopped) {
-            // In the meantime: Jetty does not report the end of this one.
-            answered.reset();
-            open.remove(channel);
+        // Only after the put: stop() clears the field first and then the table, so one of the two finds this
+        // connection.
+        if (connector == null) {
+            // Jetty does not report the end of a connection that it accepted while stopping.
+            refused.reset();
+            answering.remove(channel);
         }
-        return answered;
+        return refused;
     }
 
     private long handshakeMillis() {
@@ -71,20 +79,21 @@ final class RefusedChannels {
         return millis == 0 ? MAX_HANDSHAKE_MILLIS : Math.min(millis, MAX_HANDSHAKE_MILLIS);
     }
 
-    /** The connection, if it is being answered; otherwise {@code null}. */
+    /** The connection, or {@code null} if it is not being answered. */
     RefusedChannel get(SocketChannel channel) {
-        return open.isEmpty() ? null : open.get(channel);
+        return answering.isEmpty() ? null : answering.get(channel);
     }
 
-    /** To be called when Jetty has done with a connection, refused or not. */
+    /** To be called when Jetty has finished with a connection. */
     void closed(SocketChannel channel) {
-        RefusedChannel answered = open.isEmpty() ? null : open.remove(channel);
-        if (answered != null) {
-            answered.close();
+        RefusedChannel refused = answering.isEmpty() ? null : answering.remove(channel);
+        if (refused != null) {
+            refused.close();
         }
     }
 
-    int size() {
-        return open.size();
+    @Override
+    public String toString() {
+        return getClass().getSimpleName() + "{answering=" + answering.size() + "}";
     }
 }

@@ -13,10 +13,9 @@ import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.Invocable;
 
 /**
- * Answers a refused connection. Closing with unread input makes TCP reset the connection, which may destroy the answer
- * before the client has read it; so after the answer comes the end of the output, and then the input is read and thrown
- * away until it ends, within bounds. Tells no {@code Connection.Listener}: for Jetty's statistics there is no such
- * connection.
+ * Answers a refused connection. If a socket is closed with unread input, TCP resets the connection, and the client may
+ * lose the answer. So this connection answers, shuts its output down, and then reads and discards the input until it
+ * ends, within bounds. It notifies no {@code Connection.Listener}: Jetty's statistics do not see it.
  */
 final class RefusedConnection extends AbstractConnection implements Connection.UpgradeTo {
 
@@ -43,7 +42,7 @@ final class RefusedConnection extends AbstractConnection implements Connection.U
                 Callback.from(Invocable.InvocationType.NON_BLOCKING, this::afterAnswer, closed -> refused.reset());
     }
 
-    /** What came together with a PROXY header, which is in clear text and needs no more than being thrown away. */
+    /** Discards what came together with a PROXY header: it is clear text, and the answer does not depend on it. */
     @Override
     public void onUpgradeTo(ByteBuffer buffer) {
         BufferUtil.clear(buffer);
@@ -64,13 +63,13 @@ final class RefusedConnection extends AbstractConnection implements Connection.U
         }
     }
 
-    /** @return whether the answer is on its way */
+    /** {@return whether the answer has been written or is being written} */
     private boolean answer() throws IOException {
-        ByteBuffer words = answer.to(input);
+        ByteBuffer response = answer.to(input);
         BufferUtil.clear(input);
-        if (words != null) {
+        if (response != null) {
             answered = true;
-            getEndPoint().write(whenAnswered, words);
+            getEndPoint().write(whenAnswered, response);
         }
         return answered;
     }
@@ -80,7 +79,7 @@ final class RefusedConnection extends AbstractConnection implements Connection.U
         onFillable();
     }
 
-    /** Called when there is input: reads all there is. */
+    /** Reads all available input. */
     @Override
     public void onFillable() {
         try {
@@ -109,7 +108,7 @@ final class RefusedConnection extends AbstractConnection implements Connection.U
 
     private void end(Throwable error) {
         refused.reset();
-        // A client that is gone, or has failed to complete the handshake, is no error of ours.
+        // An IOException means that the client is gone or has not completed the handshake: not our error.
         if (!(error instanceof IOException)) {
             gate.report("answering a refused connection failed", error);
         }

@@ -14,7 +14,7 @@ final class Resetting {
         try {
             channel.setOption(StandardSocketOptions.SO_LINGER, 0);
         } catch (IOException | RuntimeException closedOrUnable) {
-            // Then there is nothing left to be reset, or closing has to do.
+            // Closed already, or the socket does not support it: then it is closed without a reset.
         }
     }
 
@@ -22,7 +22,7 @@ final class Resetting {
         try (channel) {
             prepare(channel);
         } catch (IOException ignored) {
-            // The descriptor is gone all the same.
+            // The descriptor is freed even if close fails.
         }
     }
 }

@@ -4,28 +4,28 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.eclipse.jetty.util.thread.Scheduler;
 
-/** Does something again and again until it is stopped, on a scheduler of Jetty's. This class is thread-safe. */
+/** Runs a task repeatedly on one of Jetty's schedulers, until it is stopped. This class is thread-safe. */
 final class Sweep implements Runnable {
 
     private final Scheduler scheduler;
 
-    /** Does it, and returns the time until it is to be done again, in milliseconds. */
-    private final LongSupplier what;
+    /** Returns in how many milliseconds to run it again. */
+    private final LongSupplier task;
 
-    /** The next time. Guarded by this. */
+    /** The next run. Guarded by this. */
     private Scheduler.Task next;
 
     /** Once true, always true. Guarded by this. */
     private boolean stopped;
 
-    Sweep(Scheduler scheduler, LongSupplier what) {
+    Sweep(Scheduler scheduler, LongSupplier task) {
         this.scheduler = scheduler;
-        this.what = what;
+        this.task = task;
     }
 
     @Override
     public void run() {
-        long millis = what.getAsLong();
+        long millis = task.getAsLong();
         synchronized (this) {
             if (!stopped) {
                 next = scheduler.schedule(this, millis, TimeUnit.MILLISECONDS);

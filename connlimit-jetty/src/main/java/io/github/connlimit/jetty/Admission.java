@@ -1,0 +1,105 @@
+package io.github.connlimit.jetty;
+
+import io.github.connlimit.ConnectionGate;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.ErrorPolicy;
+import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalHandler;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.SocketChannel;
+
+/** Admits or refuses each connection that a connector has accepted. This class is thread-safe. */
+final class Admission {
+
+    private final ConnectionGate<SocketChannel> gate;
+
+    /** {@code null} for what the limits say. */
+    private final RefusalHandler<? super SocketChannel> refusalHandler;
+
+    private final FrontConnectionFactory front;
+    private final RefusedChannels refused;
+
+    /** What each connection has to do first. */
+    private volatile ConnectionPhase firstPhase = ConnectionPhase.FIRST_BYTE;
+
+    Admission(
+            ConnectionGate<SocketChannel> gate,
+            RefusalHandler<? super SocketChannel> refusalHandler,
+            FrontConnectionFactory front,
+            RefusedChannels refused) {
+        this.gate = gate;
+        this.refusalHandler = refusalHandler;
+        this.front = front;
+        this.refused = refused;
+    }
+
+    void setFirstPhase(ConnectionPhase phase) {
+        firstPhase = phase;
+    }
+
+    /**
+     * Counts a TCP connection, or refuses it and ends it or has it answered. Never throws.
+     *
+     * @return whether the connection was admitted; false too for what is not to be counted
+     */
+    boolean admit(SelectableChannel channel) {
+        // Another listener may have closed it, or a ConnectionLimitConnector may have refused it already.
+        if (!(channel instanceof SocketChannel socket) || !socket.isOpen() || refused.get(socket) != null) {
+            return false;
+        }
+        InetAddress peer;
+        try {
+            SocketAddress remote = socket.getRemoteAddress();
+            if (remote != null && !(remote instanceof InetSocketAddress)) {
+                return false;
+            }
+            peer = remote == null ? null : ((InetSocketAddress) remote).getAddress();
+        } catch (ClosedChannelException closed) {
+            return false;
+        } catch (Throwable error) {
+            // First the reset: reporting may fail for lack of memory.
+            if (gate.limiter().limits().onError() == ErrorPolicy.REFUSE) {
+                Resetting.reset(socket);
+            }
+            gate.report("getting the peer address of a connection failed, onError decides", error);
+            return false;
+        }
+        if (admit(socket, peer)) {
+            return true;
+        }
+        refuse(socket, peer);
+        return false;
+    }
+
+    private boolean admit(SocketChannel socket, InetAddress peer) {
+        ConnectionLimits limits = gate.limiter().limits();
+        boolean toProve =
+                limits.maxPendingPerClient() > 0 || !limits.handshakeTimeout().isZero();
+        return toProve ? gate.admit(socket, peer, firstPhase) : gate.admit(socket, peer);
+    }
+
+    private void refuse(SocketChannel socket, InetAddress peer) {
+        try {
+            Refusal refusal = gate.limiter().limits().refuse();
+            if (peer == null) {
+                Resetting.reset(socket);
+            } else if (refusalHandler != null) {
+                try (socket) {
+                    refusalHandler.refuse(socket, peer);
+                }
+            } else if (refusal == Refusal.CLOSE) {
+                socket.close();
+            } else if (refusal == Refusal.RESET || !front.answer(socket, peer)) {
+                Resetting.reset(socket);
+            }
+        } catch (Throwable error) {
+            Resetting.reset(socket);
+            gate.report("refusing a connection failed", error);
+        }
+    }
+}
