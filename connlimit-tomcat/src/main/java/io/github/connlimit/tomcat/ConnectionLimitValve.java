@@ -21,24 +21,24 @@ import org.apache.catalina.core.StandardService;
 import org.apache.catalina.valves.ValveBase;
 
 /**
- * The limits of a whole Service, on its Engine, a Host or a Context: one limiter for all Connectors with one of the
- * protocols of this package, so that the connections of a client are counted over all of them.
+ * The limits of a whole Service: one limiter for all Connectors with one of the protocols of this package, so that the
+ * connections of a client are counted over all of them. It belongs on the Engine, a Host or a Context.
  *
- * <p>The Valve itself counts what no such protocol can: requests in process whose client was not counted when the
- * connection was accepted. These are the requests of a Connector with another protocol, and those whose remote address
- * was rewritten by a Valve before this one ({@code RemoteIpValve}), the latter only if they come from a peer that a rule
- * exempts: from anybody else, a header that names another client changes nothing. A request over the limit is answered
- * with status 429. An asynchronous request counts until it is completed.
+ * <p>The Valve also counts requests in process whose client was not counted at accept. These are the requests of a
+ * Connector with another protocol, and those whose remote address a Valve before this one has rewritten
+ * ({@code RemoteIpValve}). The latter count only if they come from a peer that a rule exempts: a header from anybody else
+ * changes nothing. A request over the limit is answered with status 429. An asynchronous request counts until it is
+ * completed.
  *
- * <p>The Valve also counts the long-lived streams, of which a client may have {@link ConnectionLimits#reservedConnections()}
- * fewer than connections: a request that asks for an upgrade to another protocol (not {@code h2c}) counts until its
- * connection is closed, or until it ends if there was no upgrade, and one that accepts {@code text/event-stream} until it
- * is completed. One too many is answered with status 429. On a Connector with another protocol, an upgraded connection
- * is not known, and does not count.
+ * <p>The Valve counts long-lived streams, of which a client may have {@link ConnectionLimits#reservedConnections()} fewer
+ * than connections. A request that asks for an upgrade to another protocol (not {@code h2c}) counts until its connection is
+ * closed, or until it ends if there was no upgrade. A request that accepts {@code text/event-stream} counts until it is
+ * completed. One too many is answered with status 429. On a Connector with another protocol, an upgraded connection is not
+ * known and does not count.
  *
- * <p>An attribute that is not allowed keeps the Valve from being started, and with it the Connectors that would ask it
- * for the limits. Once started, setting an attribute changes the limits at once, or throws
- * {@link IllegalArgumentException} and changes nothing. This class is thread-safe.
+ * <p>An invalid attribute keeps the Valve from starting, and with it the Connectors that ask it for the limits. Once
+ * started, setting an attribute changes the limits at once, or throws {@link IllegalArgumentException} and changes nothing.
+ * This class is thread-safe.
  *
  * @since 0.1.0
  */
@@ -177,7 +177,7 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
     }
 
     /**
-     * What the protocols of the Service are to count by.
+     * The limiter for the protocols of the Service.
      *
      * @return empty if this Valve was never started
      * @throws IllegalStateException if it could not be started
@@ -231,8 +231,8 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
     }
 
     /**
-     * A request that was too malformed for any Host is logged by the default Host if the Engine has no log of its own. As
-     * this Valve is taken for one, it has to pass such a request on.
+     * Tomcat has the default Host log a request that was too malformed for any Host, if the Engine has no log of its own. It
+     * takes this Valve for one, so this Valve has to pass such a request on.
      */
     private void logByDefault(Request request, Response response, long time) {
         if (!(getContainer() instanceof Engine engine) || request.getHost() != null || hasOtherLog(engine)) {

@@ -4,8 +4,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The little of HTTP/2 (RFC 9113) that it takes to answer each request with status 429. Reads no header block, and
- * writes one that does without a dynamic table, so there is no state to keep. This class is not thread-safe.
+ * As much of HTTP/2 (RFC 9113) as it takes to answer each request with status 429. It reads no header block, and the one
+ * it writes needs no dynamic table, so there is no state to keep. This class is not thread-safe.
  */
 final class Http2Refusal {
 

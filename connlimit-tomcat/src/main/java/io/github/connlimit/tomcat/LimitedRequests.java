@@ -35,7 +35,7 @@ final class LimitedRequests {
     }
 
     /**
-     * Counts a request if that is to be done, and has not been done.
+     * Counts a request, if it has to be counted and has not been.
      *
      * @return whether it may go on
      */
@@ -83,10 +83,10 @@ final class LimitedRequests {
     }
 
     /**
-     * To be called when a request has left the Valve. If it goes on asynchronously, the access log tells its end, except
-     * in a container that had looked for access logs before the Valve was added: hence the listener.
+     * To be called when a request has left the Valve. If it goes on asynchronously, the access log tells of its end. A
+     * container that looked for access logs before the Valve was added does not; the listener is for that.
      *
-     * @param counted what {@link #counted} told before, since the request may be in use for another one by now
+     * @param counted the result of {@link #counted} before; Tomcat may be using the request for another one by now
      */
     void returned(Request request, Response response, Counted counted) {
         if (counted == null || counted.ended) {
@@ -201,9 +201,9 @@ final class LimitedRequests {
     private InetAddress clientToCount(Request request) {
         ProtocolHandler protocol = request.getConnector().getProtocolHandler();
         boolean ajp = protocol instanceof AbstractAjpProtocol;
-        // What the connection itself says. Of AJP, that is what the web server says, by the protocol it shares with us.
+        // The address of the connection itself. With AJP it is what the web server says.
         String peer = ajp ? request.getCoyoteRequest().remoteAddr().toString() : request.getPeerAddr();
-        // What the Valves before this one made of it.
+        // The address that the Valves before this one have found.
         String named = request.getRemoteAddr();
         boolean direct = Objects.equals(named, peer);
         boolean counted = protocol instanceof LimitedProtocol;

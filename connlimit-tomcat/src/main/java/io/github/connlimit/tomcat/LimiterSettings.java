@@ -11,9 +11,9 @@ import java.util.Map;
 import java.util.function.ToLongFunction;
 
 /**
- * The settings of a limiter as the attributes of {@code server.xml} give them, and as JMX shows and changes them. Tomcat
- * only logs a setter that throws and goes on without the setting, so nothing is checked before {@link #limits()}, which
- * is called where an exception keeps the component from starting. This class is thread-safe.
+ * The settings of a limiter as {@code server.xml} gives them, and as JMX shows and changes them. If a setter throws, Tomcat
+ * only logs it and goes on without the setting. So nothing is checked before {@link #limits()}, which is called where an
+ * exception keeps the component from starting. This class is thread-safe.
  */
 final class LimiterSettings {
 
@@ -73,7 +73,7 @@ final class LimiterSettings {
     /**
      * The limits that these settings make.
      *
-     * @throws IllegalArgumentException if a value is not allowed; the message says so of each such value
+     * @throws IllegalArgumentException if a value is not allowed; the message has all such values
      */
     synchronized ConnectionLimits limits() {
         ConnectionLimits.Builder builder = ConnectionLimits.builder();

@@ -12,10 +12,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Answers refused connections with status 429 and closes them such that the answer arrives: a socket that is closed
- * while something lies there unread resets the connection, and the client then loses the answer. So what the client
- * still sends is read and thrown away until it closes, for a bounded time and a bounded number of bytes. This class is
- * thread-safe; no thread waits for a client.
+ * Answers refused connections with status 429 and closes them so that the answer arrives. A socket that is closed with
+ * unread bytes resets the connection, and the client loses the answer. So what the client still sends is read and thrown
+ * away until it closes, for a bounded time and a bounded number of bytes. This class is thread-safe; no thread waits for a
+ * client.
  *
  * @param <U> the channel of a connection
  */
@@ -70,7 +70,7 @@ abstract class LingeringClose<U extends NetworkChannel> {
     /** Sends the answer, or what of it can be sent without blocking, and sees to it that the rest follows. */
     abstract void begin(Farewell farewell) throws IOException;
 
-    /** One refused connection that is being told why. */
+    /** One refused connection that is being answered. */
     final class Farewell {
 
         final U channel;
@@ -119,7 +119,7 @@ abstract class LingeringClose<U extends NetworkChannel> {
             }
         }
 
-        /** Ends after an error, which is worth a word unless it only says that the client or the server has gone. */
+        /** Ends after an error, and logs it unless it only says that the client or the server has gone. */
         void fail(Throwable error) {
             end();
             if (!stopped && !(error instanceof IOException)) {

@@ -6,8 +6,8 @@ import java.nio.channels.CompletionHandler;
 import java.nio.channels.NetworkChannel;
 
 /**
- * How far the connection has come that one of Tomcat's channels is used for at the moment. Looked at by every read, and
- * costing it next to nothing once the first byte has come. This class is thread-safe.
+ * How far a connection has come: the one that one of Tomcat's channels is used for at the moment. Every read looks at it,
+ * at next to no cost once the first byte has come. This class is thread-safe.
  *
  * @param <U> the channel of a connection
  */

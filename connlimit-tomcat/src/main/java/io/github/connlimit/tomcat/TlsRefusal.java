@@ -15,10 +15,10 @@ import org.apache.tomcat.util.net.SocketEvent;
 import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /**
- * One refused connection that is told why after its TLS handshake: waits for a request, answers it with status 429, and
- * reads on for a moment, as the answer would be lost in a reset if something lay there unread at the close. Takes the
- * place of Tomcat's HTTP processor, so that no application sees the request and no thread waits for the client. Tomcat
- * lets one thread at a time process a connection; {@link #end} may be called by any.
+ * One refused connection that is answered after its TLS handshake. It waits for a request, answers it with status 429, and
+ * reads on for a moment: a close with unread bytes would be a reset, and the answer would be lost. It takes the place of
+ * Tomcat's HTTP processor, so that no application sees the request and no thread waits for the client. Tomcat lets one
+ * thread at a time process a connection; any thread may call {@link #end}.
  */
 final class TlsRefusal {
 
@@ -70,12 +70,12 @@ final class TlsRefusal {
                 return SocketState.OPEN;
             }
             if (event == SocketEvent.ERROR && http2 != null) {
-                // The deadline. Not sent with the answer, since there are clients that drop what they have not looked
-                // at yet when they read it.
+                // The deadline. It is not sent with the answer: some clients drop what they have not read yet when they
+                // see it.
                 write(wrapper, http2.goAway());
             }
         } catch (IOException | RejectedExecutionException gone) {
-            // The client, so there is nobody to be told; or the server, which closes its connections.
+            // The client has gone, or the server is closing its connections.
         } catch (RuntimeException error) {
             report.accept("answering a refused connection failed", error);
         }

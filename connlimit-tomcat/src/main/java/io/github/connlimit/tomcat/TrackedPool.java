@@ -7,8 +7,8 @@ import org.apache.tomcat.util.net.SocketBufferHandler;
 import org.apache.tomcat.util.net.SocketProperties;
 
 /**
- * The pool from which an endpoint takes its channels, filled with tracked ones. Tomcat 10.1 has no other place to have a
- * channel of one's own made.
+ * Fills the pool from which an endpoint takes its channels with tracked ones. In Tomcat 10.1 there is no other way to
+ * give it a channel of one's own.
  */
 final class TrackedPool {
 
@@ -18,7 +18,7 @@ final class TrackedPool {
     private TrackedPool() {}
 
     /**
-     * Sees to it that an endpoint has a pool once it is started; by default it has none if memory is small.
+     * Gives an endpoint a pool. By default it has none if memory is small.
      *
      * @param overhead what a channel takes besides its buffers, in bytes
      */
@@ -29,7 +29,7 @@ final class TrackedPool {
         }
     }
 
-    /** Sees to it that the next channel that is taken from the pool is there. */
+    /** Puts a channel into the pool if it is empty, so that Tomcat makes none itself. */
     static <S> void offer(SynchronizedStack<S> pool, Supplier<S> maker, Consumer<S> free) {
         if (pool == null) {
             // Stopped.
