@@ -26,7 +26,7 @@ abstract class LingeringClose<U extends NetworkChannel> {
     private final Transport<U> transport;
 
     /** For {@link #stop}. */
-    private final Set<Farewell> open = ConcurrentHashMap.newKeySet();
+    private final Set<RefusedConnection> open = ConcurrentHashMap.newKeySet();
 
     /** Whether the endpoint has stopped: nothing lingers then. */
     private volatile boolean stopped;
@@ -46,7 +46,7 @@ abstract class LingeringClose<U extends NetworkChannel> {
     /** Ends all that linger; nothing lingers from now on. */
     void stop() {
         stopped = true;
-        open.forEach(Farewell::end);
+        open.forEach(RefusedConnection::end);
     }
 
     /**
@@ -55,23 +55,23 @@ abstract class LingeringClose<U extends NetworkChannel> {
      * @param gate for errors
      */
     void respond(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
-        Farewell farewell = new Farewell(channel, place, gate);
-        open.add(farewell);
+        RefusedConnection refused = new RefusedConnection(channel, place, gate);
+        open.add(refused);
         try {
-            begin(farewell);
+            begin(refused);
         } catch (Throwable error) {
-            farewell.fail(error);
+            refused.fail(error);
         }
         if (stopped) {
-            farewell.end();
+            refused.end();
         }
     }
 
     /** Sends the answer, or what of it can be sent without blocking, and sees to it that the rest follows. */
-    abstract void begin(Farewell farewell) throws IOException;
+    abstract void begin(RefusedConnection refused) throws IOException;
 
     /** One refused connection that is being answered. */
-    final class Farewell {
+    final class RefusedConnection {
 
         final U channel;
         final ByteBuffer response = Refusal.httpResponse();
@@ -81,7 +81,7 @@ abstract class LingeringClose<U extends NetworkChannel> {
         private final AtomicBoolean ended = new AtomicBoolean();
         private long bytes;
 
-        private Farewell(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
+        private RefusedConnection(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
             this.channel = channel;
             this.place = place;
             this.gate = gate;

@@ -14,32 +14,32 @@ final class Nio2LingeringClose extends LingeringClose<AsynchronousSocketChannel>
     }
 
     @Override
-    void begin(Farewell farewell) {
-        new Conversation(farewell).send();
+    void begin(RefusedConnection refused) {
+        new Exchange(refused).send();
     }
 
-    private static final class Conversation implements CompletionHandler<Integer, Void> {
+    private static final class Exchange implements CompletionHandler<Integer, Void> {
 
-        private final LingeringClose<AsynchronousSocketChannel>.Farewell farewell;
+        private final LingeringClose<AsynchronousSocketChannel>.RefusedConnection refused;
 
         /** {@code null} until the answer has been sent. */
         private ByteBuffer buffer;
 
-        Conversation(LingeringClose<AsynchronousSocketChannel>.Farewell farewell) {
-            this.farewell = farewell;
+        Exchange(LingeringClose<AsynchronousSocketChannel>.RefusedConnection refused) {
+            this.refused = refused;
         }
 
         void send() {
-            farewell.channel.write(farewell.response, timeout(), TimeUnit.MILLISECONDS, null, this);
+            refused.channel.write(refused.response, timeout(), TimeUnit.MILLISECONDS, null, this);
         }
 
         private void receive() {
-            farewell.channel.read(buffer.clear(), timeout(), TimeUnit.MILLISECONDS, null, this);
+            refused.channel.read(buffer.clear(), timeout(), TimeUnit.MILLISECONDS, null, this);
         }
 
         /** At least 1, as 0 would mean no time-out. */
         private long timeout() {
-            return Math.max(1, farewell.millisLeft());
+            return Math.max(1, refused.millisLeft());
         }
 
         @Override
@@ -52,24 +52,24 @@ final class Nio2LingeringClose extends LingeringClose<AsynchronousSocketChannel>
         }
 
         private void proceed(int count) throws IOException {
-            if (farewell.millisLeft() <= 0) {
-                farewell.end();
-            } else if (farewell.response.hasRemaining()) {
+            if (refused.millisLeft() <= 0) {
+                refused.end();
+            } else if (refused.response.hasRemaining()) {
                 send();
             } else if (buffer == null) {
-                farewell.channel.shutdownOutput();
+                refused.channel.shutdownOutput();
                 buffer = ByteBuffer.allocate(BUFFER_BYTES);
                 receive();
-            } else if (count > 0 && farewell.received(count)) {
+            } else if (count > 0 && refused.received(count)) {
                 receive();
             } else {
-                farewell.end();
+                refused.end();
             }
         }
 
         @Override
         public void failed(Throwable error, Void attachment) {
-            farewell.fail(error);
+            refused.fail(error);
         }
     }
 }

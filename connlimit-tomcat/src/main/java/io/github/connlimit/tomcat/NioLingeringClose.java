@@ -15,7 +15,7 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> {
     private static final int INTERVAL_MILLIS = 10;
 
     /** What is looked after: from when the answer has been begun. */
-    private final Queue<Farewell> begun = new ConcurrentLinkedQueue<>();
+    private final Queue<RefusedConnection> begun = new ConcurrentLinkedQueue<>();
 
     /** What is to look after them next, or {@code null}. */
     private final AtomicReference<Look> next = new AtomicReference<>();
@@ -25,10 +25,10 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> {
     }
 
     @Override
-    void begin(Farewell farewell) throws IOException {
-        farewell.channel.configureBlocking(false);
-        send(farewell);
-        begun.add(farewell);
+    void begin(RefusedConnection refused) throws IOException {
+        refused.channel.configureBlocking(false);
+        send(refused);
+        begun.add(refused);
         scheduleIfNeeded();
     }
 
@@ -50,7 +50,7 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> {
         } catch (Throwable error) {
             // The server is going down, or memory has run out: nobody would look after them.
             next.compareAndSet(look, null);
-            begun.forEach(Farewell::end);
+            begun.forEach(RefusedConnection::end);
             begun.clear();
         }
     }
@@ -74,44 +74,44 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> {
 
     private void attendAll() {
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
-        for (Iterator<Farewell> all = begun.iterator(); all.hasNext(); ) {
-            Farewell farewell = all.next();
+        for (Iterator<RefusedConnection> all = begun.iterator(); all.hasNext(); ) {
+            RefusedConnection refused = all.next();
             try {
                 boolean goesOn;
                 // Of two that look, one has begun before a stop and goes on after the next start.
-                synchronized (farewell) {
-                    goesOn = attend(farewell, buffer);
+                synchronized (refused) {
+                    goesOn = attend(refused, buffer);
                 }
                 if (!goesOn) {
-                    farewell.end();
+                    refused.end();
                     all.remove();
                 }
             } catch (Throwable error) {
-                farewell.fail(error);
+                refused.fail(error);
                 all.remove();
             }
         }
     }
 
     /** Does what can be done without waiting; tells whether there may be more to do. */
-    private static boolean attend(LingeringClose<SocketChannel>.Farewell farewell, ByteBuffer buffer)
+    private static boolean attend(LingeringClose<SocketChannel>.RefusedConnection refused, ByteBuffer buffer)
             throws IOException {
-        if (farewell.response.hasRemaining()) {
-            send(farewell);
+        if (refused.response.hasRemaining()) {
+            send(refused);
         }
         int count;
-        while ((count = farewell.channel.read(buffer.clear())) > 0) {
-            if (!farewell.received(count)) {
+        while ((count = refused.channel.read(buffer.clear())) > 0) {
+            if (!refused.received(count)) {
                 return false;
             }
         }
-        return count == 0 && farewell.millisLeft() > 0;
+        return count == 0 && refused.millisLeft() > 0;
     }
 
-    private static void send(LingeringClose<SocketChannel>.Farewell farewell) throws IOException {
-        farewell.channel.write(farewell.response);
-        if (!farewell.response.hasRemaining()) {
-            farewell.channel.shutdownOutput();
+    private static void send(LingeringClose<SocketChannel>.RefusedConnection refused) throws IOException {
+        refused.channel.write(refused.response);
+        if (!refused.response.hasRemaining()) {
+            refused.channel.shutdownOutput();
         }
     }
 }
