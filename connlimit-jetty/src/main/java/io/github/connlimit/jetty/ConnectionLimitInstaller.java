@@ -4,6 +4,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import java.util.Objects;
 import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.component.AbstractLifeCycle;
@@ -12,11 +13,15 @@ import org.eclipse.jetty.util.component.LifeCycle;
 
 /**
  * Limits all TCP connectors of a Jetty server, with one count for all of them:
- * {@code server.addBean(new ConnectionLimitInstaller(limiter))} before the server is started.
+ * {@code server.addBean(new ConnectionLimitInstaller(limiter))} before the server is started. While the server is
+ * starting it can still be added as long as no handler and no connector has been started, for instance by a
+ * {@code LifeCycle.Listener} of the server in {@code lifeCycleStarting}. Later it is rejected with an exception.
  *
  * <p>When the server starts, each {@link ServerConnector} without a {@link ConnectionLimitListener} gets one, whichever
  * was added first. So does a connector that is added to the running server before the connector is started. A
- * {@link ConnectionLimitHandler} is put in front of the server's handlers, unless there is one among them already.
+ * {@link ConnectionLimitHandler} is put in front of the server's handlers, unless there is one among them already. If
+ * another handler takes its place while the server is starting, the start fails or, if it is too late for that, a warning
+ * is logged.
  *
  * <p>For Jetty's XML, an installer can be created without a limiter. It then creates one from the settings that it is
  * given as text; what is not set has its default. {@link ConnectionLimits.Builder} says what is allowed.
@@ -26,6 +31,8 @@ import org.eclipse.jetty.util.component.LifeCycle;
  * @since 0.1.0
  */
 public final class ConnectionLimitInstaller extends AbstractLifeCycle implements Container.Listener {
+
+    private static final System.Logger LOGGER = System.getLogger(ConnectionLimitInstaller.class.getName());
 
     private final ConnectionLimits.Builder settings = ConnectionLimits.builder();
 
@@ -40,12 +47,19 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     /** The server that this installer is on, or {@code null}. */
     private Server server;
 
-    /** Before the server starts any handler, and after the last chance to replace them. */
     private final LifeCycle.Listener serverListener = new LifeCycle.Listener() {
+        /** Before the server starts any handler, and as late as possible: until now handlers may have been replaced. */
         @Override
         public void lifeCycleStarting(LifeCycle starting) {
-            if (server.getDescendant(ConnectionLimitHandler.class) == null) {
+            if (starting == server && !hasHandler(server)) {
                 server.insertHandler(new ConnectionLimitHandler());
+            }
+        }
+
+        @Override
+        public void lifeCycleStarted(LifeCycle started) {
+            if (started == server) {
+                warnOfWhatIsMissing();
             }
         }
     };
@@ -117,7 +131,8 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
      * @param parent what the bean is added to
      * @param child the bean
      * @throws IllegalStateException if this installer is added to something that it cannot limit: a server that has been
-     *     started, a second server, or something else than a server. It is then not added.
+     *     started, or is starting and has begun to start its handlers or connectors; a second server; or something else
+     *     than a server. It is then not added.
      */
     @Override
     public void beanAdded(Container parent, Object child) {
@@ -146,8 +161,64 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
             throw new IllegalStateException("ConnectionLimitInstaller added to " + parent + " is on " + server
                     + " already; each server needs one of its own, and they may share a limiter");
         }
+        if (added.isStarting()) {
+            catchUp(added);
+        }
         server = added;
         server.addEventListener(serverListener);
+    }
+
+    /** Does for a server that is starting what {@link #serverListener} is too late for. */
+    private static void catchUp(Server starting) {
+        for (Connector connector : starting.getConnectors()) {
+            if (connector.isRunning() && isUnlimited(connector)) {
+                throw tooLate(starting, connector);
+            }
+        }
+        if (!hasHandler(starting)) {
+            insertHandler(starting);
+        }
+    }
+
+    /** Inserts a handler unless the present ones run: Jetty would stop them and start them again. */
+    private static void insertHandler(Server starting) {
+        Handler present = starting.getHandler();
+        if (present != null && present.isRunning()) {
+            throw tooLate(starting, present);
+        }
+        starting.insertHandler(new ConnectionLimitHandler());
+    }
+
+    private static IllegalStateException tooLate(Server starting, LifeCycle running) {
+        return new IllegalStateException("ConnectionLimitInstaller cannot limit " + starting + ", which is starting: "
+                + running
+                + " is running already; add the installer before the server starts, or by a LifeCycle.Listener"
+                + " of the server in lifeCycleStarting, after all handlers have been set");
+    }
+
+    private static boolean hasHandler(Server server) {
+        return server.getDescendant(ConnectionLimitHandler.class) != null;
+    }
+
+    private static boolean isUnlimited(Connector connector) {
+        return connector instanceof ServerConnector && connector.getBean(ConnectionLimitListener.class) == null;
+    }
+
+    /** Too late for an exception, which would leave the connectors running in a server that has failed. */
+    private void warnOfWhatIsMissing() {
+        if (!isRunning()) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "No connection of {0} is limited: its ConnectionLimitInstaller has not been started; add it as a"
+                            + " managed bean",
+                    server);
+        } else if (!hasHandler(server)) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "Streams and forwarded clients of {0} are not limited: its handlers were replaced while it was"
+                            + " starting; set them before, or insert a ConnectionLimitHandler in front of them",
+                    server);
+        }
     }
 
     /**
@@ -170,6 +241,10 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
             throw new IllegalStateException("ConnectionLimitInstaller is started without being a bean of a Server");
         }
         getLimiter();
+        if (!hasHandler(server)) {
+            // Replaced since it was inserted.
+            insertHandler(server);
+        }
         for (Connector connector : server.getConnectors()) {
             install(connector);
         }
@@ -189,7 +264,7 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     }
 
     private void install(Connector connector) {
-        if (connector instanceof ServerConnector && connector.getBean(ConnectionLimitListener.class) == null) {
+        if (isUnlimited(connector)) {
             connector.addBean(new ConnectionLimitListener(getLimiter()));
         }
     }

@@ -139,6 +139,11 @@ public final class ConnectionLimitListener
             throw new IllegalStateException("ConnectionLimitListener added to " + parent
                     + ", which is not a Connector; a Server takes a ConnectionLimitInstaller");
         }
+        if (added.isStarting()) {
+            throw new IllegalStateException("ConnectionLimitListener added to " + parent
+                    + " while it is starting, which is too late; add it before, for instance by a LifeCycle.Listener of"
+                    + " the server in lifeCycleStarting");
+        }
         if (added.isRunning()) {
             throw new IllegalStateException("ConnectionLimitListener added to " + parent
                     + " after its start, which limits nothing; it has to be added before");
