@@ -4,7 +4,6 @@ import io.github.connlimit.ConnectionPhase;
 import java.nio.channels.NetworkChannel;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.Function;
-import org.apache.tomcat.util.collections.SynchronizedStack;
 import org.apache.tomcat.util.net.AbstractEndpoint;
 import org.apache.tomcat.util.net.AbstractEndpoint.Handler;
 import org.apache.tomcat.util.net.SocketEvent;
@@ -42,12 +41,8 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
 
     abstract U channelOf(S channel);
 
-    /** Where Tomcat 10.1 takes its channels from; {@code null} when the endpoint is stopped. */
-    abstract SynchronizedStack<S> pool();
-
-    abstract S newChannel();
-
-    abstract void free(S channel);
+    /** Puts a tracked channel into the pool that Tomcat 10.1 takes its channels from, if it is empty. */
+    abstract void offerChannel();
 
     final LimitedConnections<U> connections() {
         return connections;
@@ -72,7 +67,7 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
         }
         boolean accepted;
         try {
-            TrackedPool.offer(pool(), this::newChannel, this::free);
+            offerChannel();
             accepted = takeOver(socket);
         } catch (Throwable error) {
             // Tomcat would leave it at that. The virtual machine is in trouble, or there is no channel.

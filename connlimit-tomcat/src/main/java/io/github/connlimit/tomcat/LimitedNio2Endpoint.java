@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.channels.AsynchronousSocketChannel;
 import java.util.concurrent.ScheduledExecutorService;
-import org.apache.tomcat.util.collections.SynchronizedStack;
 import org.apache.tomcat.util.net.Nio2Channel;
 import org.apache.tomcat.util.net.Nio2Endpoint;
 import org.apache.tomcat.util.net.SocketBufferHandler;
@@ -88,18 +87,11 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
         }
 
         @Override
-        SynchronizedStack<Nio2Channel> pool() {
-            return getNioChannels();
-        }
-
-        @Override
-        Nio2Channel newChannel() {
-            return createChannel(TrackedPool.buffer(getSocketProperties()));
-        }
-
-        @Override
-        void free(Nio2Channel channel) {
-            channel.free();
+        void offerChannel() {
+            TrackedPool.offer(
+                    getNioChannels(),
+                    () -> createChannel(TrackedPool.buffer(getSocketProperties())),
+                    Nio2Channel::free);
         }
 
         @Override

@@ -5,7 +5,6 @@ import java.net.SocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.SocketChannel;
 import java.util.concurrent.ScheduledExecutorService;
-import org.apache.tomcat.util.collections.SynchronizedStack;
 import org.apache.tomcat.util.net.NioChannel;
 import org.apache.tomcat.util.net.NioEndpoint;
 import org.apache.tomcat.util.net.SocketBufferHandler;
@@ -89,18 +88,9 @@ class LimitedNioEndpoint extends NioEndpoint {
         }
 
         @Override
-        SynchronizedStack<NioChannel> pool() {
-            return getNioChannels();
-        }
-
-        @Override
-        NioChannel newChannel() {
-            return createChannel(TrackedPool.buffer(getSocketProperties()));
-        }
-
-        @Override
-        void free(NioChannel channel) {
-            channel.free();
+        void offerChannel() {
+            TrackedPool.offer(
+                    getNioChannels(), () -> createChannel(TrackedPool.buffer(getSocketProperties())), NioChannel::free);
         }
 
         @Override
