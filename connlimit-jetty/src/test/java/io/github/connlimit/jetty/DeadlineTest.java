@@ -34,7 +34,7 @@ class DeadlineTest {
     private static final Duration TIMEOUT = Duration.ofMillis(300);
 
     /** For those who are to meet the deadline, even on a busy machine. */
-    private static final Duration PATIENCE = Duration.ofMillis(1500);
+    private static final Duration PATIENCE = Duration.ofMillis(2500);
 
     /** So long that a connection that was to be closed would have been. */
     private static final long IDLE_MILLIS = 2500;
