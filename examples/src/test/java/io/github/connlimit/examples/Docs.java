@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -59,9 +58,7 @@ final class Docs {
     private static Map<String, Snippet> readSnippets() {
         Map<String, Snippet> snippets = new LinkedHashMap<>();
         for (Path page : pages()) {
-            Matcher matcher = SNIPPET.matcher(text(page));
-            while (matcher.find()) {
-                Snippet snippet = new Snippet(matcher.group(1), matcher.group(2), matcher.group(3));
+            for (Snippet snippet : snippets(page)) {
                 Snippet same = snippets.put(snippet.name(), snippet);
                 if (same != null && !same.equals(snippet)) {
                     throw new IllegalStateException("two different snippets are named " + snippet.name());
@@ -69,6 +66,14 @@ final class Docs {
             }
         }
         return snippets;
+    }
+
+    /** The snippets of one page, in their order. */
+    static List<Snippet> snippets(Path page) {
+        return SNIPPET.matcher(text(page))
+                .results()
+                .map(found -> new Snippet(found.group(1), found.group(2), found.group(3)))
+                .toList();
     }
 
     static Map<String, Snippet> snippets() {

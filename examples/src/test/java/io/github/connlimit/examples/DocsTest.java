@@ -25,6 +25,8 @@ class DocsTest {
 
     private static final Pattern REGION =
             Pattern.compile("(?m)^ *// tag::([a-z0-9.-]+)\\[\\]\\R(.*?)^ *// end::\\1\\[\\]$", Pattern.DOTALL);
+    private static final Pattern FENCE = Pattern.compile("^\\s*(?:```|~~~)");
+    private static final Pattern MARKER = Pattern.compile("<!-- *snippet\\b");
     private static final Pattern USE = Pattern.compile("Docs\\.snippet\\(\"([a-z0-9.-]+)\"\\)");
     private static final Pattern DEPENDENCY =
             Pattern.compile("<groupId>(.*)</groupId>\\s*<artifactId>(.*)</artifactId>\\s*<version>(.*)</version>");
@@ -50,9 +52,9 @@ class DocsTest {
             List<String> lines = Docs.text(page).lines().toList();
             boolean inside = false;
             for (int i = 0; i < lines.size(); i++) {
-                if (lines.get(i).trim().startsWith("```")) {
+                if (FENCE.matcher(lines.get(i)).find()) {
                     if (!inside) {
-                        assertThat(lines.get(i - 1))
+                        assertThat(i == 0 ? "" : lines.get(i - 1))
                                 .as("before line %d of %s", i + 1, page)
                                 .matches("<!-- (snippet: [a-z0-9.-]+|not run: .+) -->");
                         blocks++;
@@ -63,6 +65,15 @@ class DocsTest {
             assertThat(inside).as("%s ends within a block", page).isFalse();
         }
         assertThat(blocks).isGreaterThanOrEqualTo(Docs.snippets().size()).isPositive();
+    }
+
+    /** A marker that is not read is one that no test asks for: a block without a language, or an indented one. */
+    @Test
+    void readsWhateverIsMarkedAsASnippet() {
+        for (Path page : Docs.pages()) {
+            long marked = MARKER.matcher(Docs.text(page)).results().count();
+            assertThat(Docs.snippets(page)).as("the snippets of %s", page).hasSize((int) marked);
+        }
     }
 
     @Test

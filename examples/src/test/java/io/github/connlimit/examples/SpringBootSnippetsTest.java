@@ -1,8 +1,14 @@
 package io.github.connlimit.examples;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
+import io.github.connlimit.tomcat.ConnectionLimitValve;
+import java.net.InetAddress;
+import org.apache.catalina.valves.RemoteIpValve;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.jetty.servlet.JettyServletWebServerFactory;
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
@@ -12,6 +18,7 @@ import org.springframework.boot.web.server.servlet.context.AnnotationConfigServl
 import org.springframework.boot.web.servlet.ServletRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.annotation.Order;
 
 class SpringBootSnippetsTest {
 
@@ -31,6 +38,32 @@ class SpringBootSnippetsTest {
                     factory.addServerCustomizers(server -> server.addBean(new ConnectionLimitInstaller(limiter)));
         }
         // end::spring-boot-jetty[]
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class TomcatConnectionLimitValve {
+
+        // tag::spring-boot-valve[]
+        @Bean
+        WebServerFactoryCustomizer<TomcatServletWebServerFactory> connectionLimitValve(ConnectionLimiter limiter) {
+            return factory -> {
+                ConnectionLimitValve valve = new ConnectionLimitValve();
+                valve.setLimiter(limiter);
+                factory.addEngineValves(valve);
+            };
+        }
+        // end::spring-boot-valve[]
+    }
+
+    /** What Spring Boot adds with {@code server.forward-headers-strategy=native}, in the same place. */
+    @Configuration(proxyBeanMethods = false)
+    static class NativeForwardHeaders {
+
+        @Bean
+        @Order(0)
+        WebServerFactoryCustomizer<TomcatServletWebServerFactory> remoteIp() {
+            return factory -> factory.addEngineValves(new RemoteIpValve());
+        }
     }
 
     @Configuration(proxyBeanMethods = false)
@@ -68,6 +101,29 @@ class SpringBootSnippetsTest {
     @Test
     void limitsTomcat() throws Exception {
         assertLimit(Application.class, OnTomcat.class, ConnectionLimitConfiguration.class);
+    }
+
+    @Test
+    void countsTheRequestsOfAForwardedClientOnTomcat() throws Exception {
+        try (AnnotationConfigServletWebServerApplicationContext context =
+                new AnnotationConfigServletWebServerApplicationContext(
+                        Application.class,
+                        OnTomcat.class,
+                        ConnectionLimitConfiguration.class,
+                        TomcatConnectionLimitValve.class,
+                        NativeForwardHeaders.class)) {
+            ConnectionLimiter limiter = context.getBean(ConnectionLimiter.class);
+            limiter.reconfigure(limits ->
+                    limits.toBuilder().maxPerClient(1).exempt("127.0.0.2").build());
+            int port = context.getWebServer().getPort();
+            try (ConnectionPermit permit = limiter.acquire(InetAddress.getByName("192.0.2.1"));
+                    TestClient client = TestClient.connected("127.0.0.2", port, false)) {
+                assertThat(permit).isNotNull();
+                assertThat(client.get("/")).isEqualTo("200 OK\n");
+                assertThat(client.request("GET", "/", "X-Forwarded-For: 192.0.2.1\r\n"))
+                        .startsWith("429 ");
+            }
+        }
     }
 
     @Test
