@@ -18,7 +18,7 @@ import org.springframework.boot.web.server.servlet.context.AnnotationConfigServl
 import org.springframework.boot.web.servlet.ServletRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
-import org.springframework.core.annotation.Order;
+import org.springframework.core.Ordered;
 
 class SpringBootSnippetsTest {
 
@@ -55,14 +55,30 @@ class SpringBootSnippetsTest {
         // end::spring-boot-valve[]
     }
 
-    /** What Spring Boot adds with {@code server.forward-headers-strategy=native}, in the same place. */
     @Configuration(proxyBeanMethods = false)
     static class NativeForwardHeaders {
 
         @Bean
-        @Order(0)
-        WebServerFactoryCustomizer<TomcatServletWebServerFactory> remoteIp() {
-            return factory -> factory.addEngineValves(new RemoteIpValve());
+        RemoteIpCustomizer remoteIp() {
+            return new RemoteIpCustomizer();
+        }
+    }
+
+    /**
+     * What Spring Boot does with {@code server.forward-headers-strategy=native}, with the order of its own customizer: it
+     * asks the object for that, and does not see an annotation of the method that made it.
+     */
+    private static final class RemoteIpCustomizer
+            implements WebServerFactoryCustomizer<TomcatServletWebServerFactory>, Ordered {
+
+        @Override
+        public void customize(TomcatServletWebServerFactory factory) {
+            factory.addEngineValves(new RemoteIpValve());
+        }
+
+        @Override
+        public int getOrder() {
+            return 0;
         }
     }
 
