@@ -38,7 +38,7 @@ final class HttpConnection {
         in.reset();
     }
 
-    /** Answers requests until the client has had enough or one of them cannot be understood. */
+    /** Answers requests until the client closes or sends one that is malformed. */
     void serve() throws IOException, InterruptedException {
         boolean another = true;
         while (another) {

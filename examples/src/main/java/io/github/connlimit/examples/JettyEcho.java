@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import org.eclipse.jetty.websocket.api.Callback;
 import org.eclipse.jetty.websocket.api.Session;
 
-/** Sends every WebSocket message back; in Jetty. Public since Jetty calls it by method handles. */
+/** Sends every WebSocket message back; in Jetty. Public, because Jetty calls it by method handles. */
 public final class JettyEcho extends Session.Listener.AbstractAutoDemanding {
 
     @Override

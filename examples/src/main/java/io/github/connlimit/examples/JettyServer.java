@@ -78,7 +78,7 @@ final class JettyServer implements ExampleServer {
             factories.addAll(List.of(http1, new HTTP2CServerConnectionFactory(configuration)));
             return factories;
         }
-        // The certificate knows nothing but loopback names, and people may come by any other.
+        // The certificate has loopback names only, and people may use any other name.
         configuration.addCustomizer(new SecureRequestCustomizer(false));
         SslContextFactory.Server tls = new SslContextFactory.Server();
         tls.setKeyStore(settings.tls().get().keyStore());

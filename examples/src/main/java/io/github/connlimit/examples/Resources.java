@@ -67,7 +67,7 @@ final class Resources {
         }
         return switch (method) {
             case "GET" -> Answer.json(GSON.toJson(Figures.of(limiter.get())));
-            // Whoever may change the limit may switch it off.
+            // Who can change the limit can switch it off.
             case "PUT" ->
                 local
                         ? change(limiter.get(), parameters(query))

@@ -51,8 +51,8 @@ final class ServeCommand implements Callable<Integer> {
 
     @Option(
             names = "--proxy-protocol",
-            description = "Expect a PROXY protocol header on each connection. Only for jetty; proxies that it is to be"
-                    + " believed have to be exempt, by --rules or --trusted-proxies.")
+            description = "Expect a PROXY protocol header on each connection. Only for jetty. Only exempt proxies are"
+                    + " believed: see --rules and --trusted-proxies.")
     private boolean proxyProtocol;
 
     @Option(
@@ -98,7 +98,7 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--trusted-proxies",
             paramLabel = "CIDR,…",
-            description = "Proxies: exempt, and their forwarded headers tell the client of a request. Not for tcp.")
+            description = "Exempts these proxies, and believes their forwarded headers. Not for tcp.")
     void trustedProxies(String text) {
         check("--trusted-proxies", text, value -> {
             for (String proxy : value.split(",", -1)) {
@@ -138,7 +138,7 @@ final class ServeCommand implements Callable<Integer> {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(running), "stop"));
         spec.commandLine().getOut().println("listening on " + running.port());
         spec.commandLine().getOut().flush();
-        // For ever: the process ends by a signal, and its exit status says which.
+        // Forever. A signal ends the process, and its exit status says which.
         new CountDownLatch(1).await();
         return 0;
     }

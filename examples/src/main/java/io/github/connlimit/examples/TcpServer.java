@@ -70,7 +70,7 @@ final class TcpServer implements ExampleServer {
                 begin(listening.accept());
             } catch (IOException error) {
                 if (!listening.isClosed()) {
-                    // Out of file descriptors, as a rule: no reason to stop, nor to spin.
+                    // Out of file descriptors, as a rule. Neither stop nor spin.
                     LockSupport.parkNanos(PAUSE_NANOS);
                 }
             }

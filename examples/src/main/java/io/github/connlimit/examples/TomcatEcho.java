@@ -4,7 +4,7 @@ import jakarta.websocket.OnMessage;
 import jakarta.websocket.server.ServerEndpoint;
 import java.nio.ByteBuffer;
 
-/** Sends every WebSocket message back; in Tomcat. Public since Tomcat makes the instances. */
+/** Sends every WebSocket message back; in Tomcat. Public, because Tomcat makes the instances. */
 @ServerEndpoint("/ws")
 public final class TomcatEcho {
 

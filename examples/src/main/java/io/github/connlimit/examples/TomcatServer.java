@@ -56,7 +56,7 @@ final class TomcatServer implements ExampleServer {
         addValves(tomcat.getEngine().getPipeline(), settings);
 
         StandardContext context = (StandardContext) tomcat.addContext("", null);
-        // Looking for what a redeployed application leaves behind takes access to the inside of the JDK.
+        // Tomcat's search for what a redeployed application leaves behind needs access to the inside of the JDK.
         context.setClearReferencesRmiTargets(false);
         context.setClearReferencesThreadLocals(false);
         context.addServletContainerInitializer(new WsSci(), Set.of(TomcatEcho.class));
