@@ -29,14 +29,16 @@ final class Leftovers {
     private static final long OBJECTS_TOLERANCE = 100;
 
     /**
-     * Names of clients, which the last server's listener and its summary of refusals remember, and the parts of tables,
-     * which every limiter has dozens of.
+     * Clients and how often they were refused, which the last server's listener and its summary of refusals remember, and
+     * the parts of tables, which every limiter has dozens of.
      */
     private static final Set<String> NOT_COUNTED = Set.of(
             Cidr.class.getName(),
             "io.github.connlimit.IpAddress",
             "io.github.connlimit.Client",
+            "io.github.connlimit.Tally",
             "io.github.connlimit.ClientTable$Part",
+            "io.github.connlimit.ClientSizes",
             "io.github.connlimit.Stripe");
 
     private static final String PERMIT = "io.github.connlimit.GatePermit";

@@ -2,16 +2,17 @@ package io.github.connlimit.it;
 
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ClientUsage;
-import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.LimiterListener;
 import io.github.connlimit.RefusalReason;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
 
 /** Counts what a limiter reports. Thread-safe. */
 final class RecordedEvents implements LimiterListener {
@@ -55,16 +56,20 @@ final class RecordedEvents implements LimiterListener {
 
     /**
      * Whether the limiter learned of it only because somebody has cleaned up: an adapter that looks now and then for
-     * what it has missed (and, on the thread of the test, when it is stopped), or the garbage collector.
+     * what it has missed, or the garbage collector. Not so what is done at a stop, on the thread of the test, or for
+     * Tomcat five seconds later: that closes what the container itself has forgotten.
      */
     private boolean isLate() {
         Thread current = Thread.currentThread();
-        return current != test
-                && (current.getName().startsWith("Cleaner-")
-                        || StackWalker.getInstance()
-                                .walk(frames -> frames.anyMatch(
-                                        frame -> frame.getClassName().equals(ConnectionGate.class.getName())
-                                                && frame.getMethodName().equals("releaseAllBut"))));
+        if (current == test) {
+            return false;
+        }
+        Set<String> methods = StackWalker.getInstance()
+                .walk(frames -> frames.map(frame -> frame.getClassName() + "." + frame.getMethodName())
+                        .collect(Collectors.toSet()));
+        return current.getName().startsWith("Cleaner-")
+                || methods.contains("io.github.connlimit.ConnectionGate.releaseAllBut")
+                        && !methods.contains("io.github.connlimit.tomcat.ProtocolLimit.closeForgotten");
     }
 
     private static <K> void add(Map<K, LongAdder> counts, K key) {
