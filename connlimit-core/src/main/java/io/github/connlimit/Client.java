@@ -37,6 +37,9 @@ final class Client implements Stripe.Node<Client> {
     /** How many of the open ones are streams. Raised by the holder of that monitor, or in a dry run; lowered at any time. */
     private volatile int streams;
 
+    /** Whether a rule let it have any number of connections when it opened the latest. Guarded by the stripe's monitor. */
+    private boolean exempt;
+
     /** The next one in its chain, or {@code null}. */
     private volatile Client next;
 
@@ -69,6 +72,14 @@ final class Client implements Stripe.Node<Client> {
 
     int streams() {
         return streams;
+    }
+
+    boolean exempt() {
+        return exempt;
+    }
+
+    void exempt(boolean now) {
+        exempt = now;
     }
 
     /** @return how many are open now */

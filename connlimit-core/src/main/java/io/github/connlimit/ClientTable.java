@@ -19,6 +19,9 @@ final class ClientTable {
         private long admitted;
         private long closed;
 
+        /** Of the clients that have a limit: the others are proxies and health checkers, often larger than any client. */
+        private final ClientSizes sizes = new ClientSizes();
+
         /** Finds a client; for the holder of the monitor. */
         Client get(int hash, long high, long low, int prefix) {
             return find(bins(), hash, high, low, prefix);
@@ -51,15 +54,46 @@ final class ClientTable {
         /**
          * Counts one more connection of a client, which is added with its first; for the holder of the monitor.
          *
+         * @param exempt whether a rule lets the client have any number now
          * @return how many the client has now
+         * @throws OutOfMemoryError and has counted nothing
          */
-        int countUp(Client client) {
+        int countUp(Client client, boolean exempt) {
+            if (!exempt) {
+                sizes.reserve(client.open() + 1);
+            }
+            forget(client);
             int open = client.countUp();
             if (open == 1) {
                 add(client);
             }
+            client.exempt(exempt);
+            note(client);
             admitted++;
             return open;
+        }
+
+        private int countDown(Client client) {
+            forget(client);
+            int open = client.countDown();
+            if (open == 0) {
+                remove(client);
+            }
+            note(client);
+            closed++;
+            return open;
+        }
+
+        private void forget(Client client) {
+            if (client.open() > 0 && !client.exempt()) {
+                sizes.remove(client.open());
+            }
+        }
+
+        private void note(Client client) {
+            if (client.open() > 0 && !client.exempt()) {
+                sizes.add(client.open());
+            }
         }
     }
 
@@ -85,12 +119,7 @@ final class ClientTable {
     int countDown(Client client) {
         Part part = part(client.hash());
         synchronized (part) {
-            int open = client.countDown();
-            if (open == 0) {
-                part.remove(client);
-            }
-            part.closed++;
-            return open;
+            return part.countDown(client);
         }
     }
 
@@ -115,19 +144,23 @@ final class ClientTable {
      * @param clients how many clients have connections
      * @param admitted how many connections have been counted
      * @param closed how many of those have been counted down
+     * @param largestClient how many connections the largest client has that is not exempt, at most
+     *     {@link ClientSizes#MOST}
      */
-    record Totals(long clients, long admitted, long closed) {}
+    record Totals(long clients, long admitted, long closed, int largestClient) {}
 
     Totals totals() {
         long[] sums = new long[3];
+        int[] largest = new int[1];
         exclusively(() -> {
             for (Part part : parts) {
                 sums[0] += part.size();
                 sums[1] += part.admitted;
                 sums[2] += part.closed;
+                largest[0] = Math.max(largest[0], part.sizes.largest());
             }
         });
-        return new Totals(sums[0], sums[1], sums[2]);
+        return new Totals(sums[0], sums[1], sums[2], largest[0]);
     }
 
     /** Passes all clients on, those of each stripe as they are at one moment, and without holding up anything. */

@@ -280,7 +280,7 @@ public final class ConnectionGate<C> {
                 }
             }
             releaseForgotten(now, channels);
-            limiter.summaries().flush(now);
+            limiter.report(now);
             // A deadline set while this waits is as long as the time-out at least.
             long timeout = limiter.limits().handshakeTimeout().toNanos();
             long most = timeout == 0 ? MAX_SWEEP_NANOS : Math.min(timeout, MAX_SWEEP_NANOS);

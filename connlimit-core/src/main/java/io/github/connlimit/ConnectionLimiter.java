@@ -34,6 +34,7 @@ public final class ConnectionLimiter {
     private final Figures figures = new Figures();
     private final SummaryLog summaries;
     private final RefusalBudget refusalBudget;
+    private final Recorder recorder;
     private final Supplier<ConnectionPermit> established = () -> new ConnectionPermit(this, false);
 
     /** Written only while no count changes, so that a decision and its count are one step under the same limits. */
@@ -61,6 +62,7 @@ public final class ConnectionLimiter {
         this.summaries = new SummaryLog(logger, nanoTime, figures);
         this.refusalBudget = new RefusalBudget(this::limits, figures, nanoTime);
         this.listeners = List.of(listeners);
+        this.recorder = Recorder.of(this);
     }
 
     /**
@@ -141,7 +143,7 @@ public final class ConnectionLimiter {
                 open = client.open();
                 over = over(client, range, permit.isPending() ? read.limits.maxPendingPerClient() : 0);
                 if (over == null || dryRun) {
-                    open = part.countUp(client);
+                    open = part.countUp(client, range.exempt());
                     if (permit.isPending()) {
                         client.countPending();
                     }
@@ -153,6 +155,9 @@ public final class ConnectionLimiter {
                 if (!dryRun) {
                     return null;
                 }
+            }
+            if (permit.isPending()) {
+                figures.pending.increment();
             }
             admitted(client, open);
             return permit;
@@ -182,7 +187,7 @@ public final class ConnectionLimiter {
             if (!any && client.streams() >= limit - now.reservedConnections()) {
                 return false;
             }
-            client.countStream();
+            countStream(client);
             return true;
         }
     }
@@ -196,9 +201,24 @@ public final class ConnectionLimiter {
         boolean dryRun = limits().dryRun();
         refused(client, client.open(), RefusalReason.STREAMS, dryRun);
         if (dryRun) {
-            client.countStream();
+            countStream(client);
         }
         return dryRun;
+    }
+
+    private void countStream(Client client) {
+        client.countStream();
+        figures.streams.increment();
+    }
+
+    void uncountStream(Client client) {
+        client.uncountStream();
+        figures.streams.decrement();
+    }
+
+    void uncountPending(Client client) {
+        client.uncountPending();
+        figures.pending.decrement();
     }
 
     void release(Client client) {
@@ -230,11 +250,15 @@ public final class ConnectionLimiter {
         } catch (Throwable error) {
             errors.report(Failure.LOGGING_REFUSAL, error);
         }
-        figures.count(Figures.Event.refused(reason, dryRun));
-        if (listeners.isEmpty()) {
+        figures.countRefused(reason, dryRun);
+        boolean recorded = recorder.recordsRefusals();
+        if (listeners.isEmpty() && !recorded) {
             return;
         }
         try {
+            if (recorded) {
+                recorder.refused(usage(client, open), reason, dryRun);
+            }
             tell(client, open, (listener, usage) -> listener.refused(usage, reason, dryRun));
         } catch (Throwable error) {
             errors.report(Failure.TELLING, error);
@@ -253,8 +277,11 @@ public final class ConnectionLimiter {
         } catch (Throwable error) {
             errors.report(Failure.LOGGING_TIMEOUT, error);
         }
-        figures.count(Figures.Event.timedOut(dryRun));
+        figures.countTimedOut(phase, dryRun);
         try {
+            if (recorder.recordsTimeOuts()) {
+                recorder.timedOut(usage(client, client.open()), phase, dryRun);
+            }
             tell(client, client.open(), (listener, usage) -> listener.timedOut(usage, phase, timeout, dryRun));
         } catch (Throwable error) {
             errors.report(Failure.TELLING, error);
@@ -360,7 +387,7 @@ public final class ConnectionLimiter {
      * @return the figures
      */
     public LimiterSnapshot snapshot(int topClients) {
-        return figures.snapshot(clients.totals(), top(topClients));
+        return figures.snapshot(clients.totals(), errors.total(), top(topClients));
     }
 
     /** {@return the figures of now, with the ten clients that have most connections} */
@@ -420,8 +447,10 @@ public final class ConnectionLimiter {
         return refusalBudget;
     }
 
-    SummaryLog summaries() {
-        return summaries;
+    /** Logs and records what is due from time to time. */
+    void report(long nowNanos) {
+        summaries.flush(nowNanos);
+        recorder.figures(nowNanos);
     }
 
     ErrorLog errors() {

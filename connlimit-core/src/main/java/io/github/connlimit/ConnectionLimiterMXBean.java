@@ -13,8 +13,17 @@ public interface ConnectionLimiterMXBean {
     /** {@return how many connections are open and counted} */
     long getOpenConnections();
 
+    /** {@return see {@link LimiterSnapshot#pendingConnections()}} */
+    long getPendingConnections();
+
+    /** {@return see {@link LimiterSnapshot#streams()}} */
+    long getStreams();
+
     /** {@return how many clients have at least one open connection} */
     long getClients();
+
+    /** {@return see {@link LimiterSnapshot#largestClient()}} */
+    int getLargestClient();
 
     /** {@return how many connections have been admitted since the limiter was made} */
     long getAdmitted();
@@ -31,6 +40,12 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#timedOut()}} */
     long getTimedOut();
 
+    /** {@return how many of these were in {@link ConnectionPhase#HANDSHAKE}} */
+    long getTimedOutHandshake();
+
+    /** {@return how many of these were in {@link ConnectionPhase#FIRST_BYTE}} */
+    long getTimedOutFirstByte();
+
     /** {@return see {@link LimiterSnapshot#dryRunRefused()}} */
     long getDryRunRefused();
 
@@ -42,6 +57,9 @@ public interface ConnectionLimiterMXBean {
 
     /** {@return see {@link LimiterSnapshot#reset()}} */
     long getReset();
+
+    /** {@return see {@link LimiterSnapshot#errors()}} */
+    long getErrors();
 
     /**
      * {@return the clients with most open connections, the largest first}

@@ -66,7 +66,7 @@ public class ConnectionPermit implements AutoCloseable {
                 return false;
             }
         } while (!STATE.compareAndSet(this, now, now & ~PENDING));
-        client.uncountPending();
+        limiter.uncountPending(client);
         return true;
     }
 
@@ -104,7 +104,7 @@ public class ConnectionPermit implements AutoCloseable {
                 return stream;
             }
             if (first) {
-                client.uncountStream();
+                limiter.uncountStream(client);
             }
         }
     }
@@ -118,7 +118,7 @@ public class ConnectionPermit implements AutoCloseable {
             }
         } while (!STATE.compareAndSet(this, now, now - ONE_STREAM));
         if (now - ONE_STREAM < ONE_STREAM) {
-            client.uncountStream();
+            limiter.uncountStream(client);
         }
     }
 
@@ -131,10 +131,10 @@ public class ConnectionPermit implements AutoCloseable {
         }
         ended();
         if ((before & PENDING) != 0) {
-            client.uncountPending();
+            limiter.uncountPending(client);
         }
         if (before >= ONE_STREAM) {
-            client.uncountStream();
+            limiter.uncountStream(client);
         }
         limiter.release(client);
     }

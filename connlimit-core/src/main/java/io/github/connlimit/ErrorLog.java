@@ -16,6 +16,7 @@ final class ErrorLog {
     private final LongSupplier nanoTime;
     private final AtomicLong nextNanos;
     private final AtomicLong unlogged = new AtomicLong();
+    private final AtomicLong total = new AtomicLong();
 
     ErrorLog(System.Logger logger, LongSupplier nanoTime) {
         this.logger = logger;
@@ -27,6 +28,7 @@ final class ErrorLog {
 
     /** @param what what failed, as text */
     void report(Object what, Throwable error) {
+        total.incrementAndGet();
         try {
             long now = nanoTime.getAsLong();
             long next = nextNanos.get();
@@ -41,5 +43,10 @@ final class ErrorLog {
             // No memory, or a logger or a clock that throws. The caller has to go on all the same.
             unlogged.incrementAndGet();
         }
+    }
+
+    /** {@return how many errors have been reported, logged or not} */
+    long total() {
+        return total.get();
     }
 }

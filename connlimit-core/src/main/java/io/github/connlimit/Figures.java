@@ -1,79 +1,80 @@
 package io.github.connlimit;
 
-import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 
 /** The totals of a limiter since it was made. This class is thread-safe. */
 final class Figures {
 
-    /** What a summary in the log tells of. */
-    enum Event {
-        REFUSED("connections over the limit"),
-        REFUSED_PENDING("pending connections over the limit"),
-        REFUSED_STREAMS("streams over the limit"),
-        TIMED_OUT("time-outs"),
-        DRY_RUN_REFUSED("connections and streams over the limit, not refused (dry run)"),
-        DRY_RUN_TIMED_OUT("time-outs, not closed (dry run)");
+    /** How many connections are pending now, and how many carry streams. */
+    final Tally pending = new Tally();
 
-        final String text;
-
-        Event(String text) {
-            this.text = text;
-        }
-
-        static Event refused(RefusalReason reason, boolean dryRun) {
-            if (dryRun) {
-                return DRY_RUN_REFUSED;
-            }
-            // Not a switch: that is a class of its own, which might be loaded when there is no memory left.
-            if (reason == RefusalReason.CONNECTIONS) {
-                return REFUSED;
-            }
-            return reason == RefusalReason.PENDING ? REFUSED_PENDING : REFUSED_STREAMS;
-        }
-
-        static Event timedOut(boolean dryRun) {
-            return dryRun ? DRY_RUN_TIMED_OUT : TIMED_OUT;
-        }
-    }
-
-    private static final List<Event> EVENTS = List.of(Event.values());
+    final Tally streams = new Tally();
 
     final Tally responded = new Tally();
     final Tally reset = new Tally();
 
-    private final List<Tally> events = new ArrayList<>();
+    // By ordinal and not in maps: counting must work when there is no memory left.
+    private final Tally[] refused = tallies(RefusalReason.values().length);
+    private final Tally[] timedOut = tallies(ConnectionPhase.values().length);
+    private final Tally[] dryRunRefused = tallies(RefusalReason.values().length);
+    private final Tally[] dryRunTimedOut = tallies(ConnectionPhase.values().length);
 
-    Figures() {
-        EVENTS.forEach(event -> events.add(new Tally()));
+    private static Tally[] tallies(int count) {
+        return Stream.generate(Tally::new).limit(count).toArray(Tally[]::new);
     }
 
-    void count(Event event) {
-        events.get(event.ordinal()).increment();
+    void countRefused(RefusalReason reason, boolean dryRun) {
+        (dryRun ? dryRunRefused : refused)[reason.ordinal()].increment();
     }
 
-    long total(Event event) {
-        return events.get(event.ordinal()).get();
+    void countTimedOut(ConnectionPhase phase, boolean dryRun) {
+        (dryRun ? dryRunTimedOut : timedOut)[phase.ordinal()].increment();
     }
 
-    /** The totals of all events, in their order. */
-    long[] totals() {
-        return EVENTS.stream().mapToLong(this::total).toArray();
+    /** The totals of all events, by what the log calls them, in the order in which it tells of them. */
+    Map<String, Long> events() {
+        Map<String, Long> events = new LinkedHashMap<>();
+        for (RefusalReason reason : RefusalReason.values()) {
+            events.put(reason.what() + " over the limit", refused[reason.ordinal()].get());
+        }
+        events.put("time-outs", sum(timedOut));
+        events.put("connections and streams over the limit, not refused (dry run)", sum(dryRunRefused));
+        events.put("time-outs, not closed (dry run)", sum(dryRunTimedOut));
+        return events;
     }
 
-    LimiterSnapshot snapshot(ClientTable.Totals totals, List<ClientUsage> topClients) {
+    private static long sum(Tally[] tallies) {
+        return Stream.of(tallies).mapToLong(Tally::get).sum();
+    }
+
+    LimiterSnapshot snapshot(ClientTable.Totals totals, long errors, List<ClientUsage> topClients) {
         return new LimiterSnapshot(
                 totals.admitted() - totals.closed(),
+                // Not of one moment: an end may be seen before its beginning.
+                Math.max(0, pending.get()),
+                Math.max(0, streams.get()),
                 totals.clients(),
+                totals.largestClient(),
                 totals.admitted(),
-                total(Event.REFUSED),
-                total(Event.REFUSED_PENDING),
-                total(Event.REFUSED_STREAMS),
-                total(Event.TIMED_OUT),
-                total(Event.DRY_RUN_REFUSED),
-                total(Event.DRY_RUN_TIMED_OUT),
+                byConstant(RefusalReason.class, refused),
+                byConstant(ConnectionPhase.class, timedOut),
+                byConstant(RefusalReason.class, dryRunRefused),
+                byConstant(ConnectionPhase.class, dryRunTimedOut),
                 responded.get(),
                 reset.get(),
+                errors,
                 topClients);
+    }
+
+    private static <E extends Enum<E>> Map<E, Long> byConstant(Class<E> type, Tally[] tallies) {
+        Map<E, Long> totals = new EnumMap<>(type);
+        for (E constant : type.getEnumConstants()) {
+            totals.put(constant, tallies[constant.ordinal()].get());
+        }
+        return totals;
     }
 }

@@ -17,8 +17,23 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getPendingConnections() {
+        return limiter.snapshot(0).pendingConnections();
+    }
+
+    @Override
+    public long getStreams() {
+        return limiter.snapshot(0).streams();
+    }
+
+    @Override
     public long getClients() {
         return limiter.snapshot(0).clients();
+    }
+
+    @Override
+    public int getLargestClient() {
+        return limiter.snapshot(0).largestClient();
     }
 
     @Override
@@ -47,6 +62,16 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getTimedOutHandshake() {
+        return limiter.snapshot(0).timeOuts().get(ConnectionPhase.HANDSHAKE);
+    }
+
+    @Override
+    public long getTimedOutFirstByte() {
+        return limiter.snapshot(0).timeOuts().get(ConnectionPhase.FIRST_BYTE);
+    }
+
+    @Override
     public long getDryRunRefused() {
         return limiter.snapshot(0).dryRunRefused();
     }
@@ -64,6 +89,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     @Override
     public long getReset() {
         return limiter.snapshot(0).reset();
+    }
+
+    @Override
+    public long getErrors() {
+        return limiter.snapshot(0).errors();
     }
 
     @Override

@@ -8,11 +8,22 @@ package io.github.connlimit;
 public enum RefusalReason {
 
     /** The limit of the client's connections: {@link ConnectionLimits#maxPerClient()} or a rule. */
-    CONNECTIONS,
+    CONNECTIONS("connections"),
 
     /** The limit of its connections that have proved nothing yet: {@link ConnectionLimits#maxPendingPerClient()}. */
-    PENDING,
+    PENDING("pending connections"),
 
     /** The limit of its streams, which leaves {@link ConnectionLimits#reservedConnections()} free. */
-    STREAMS
+    STREAMS("streams");
+
+    private final String what;
+
+    RefusalReason(String what) {
+        this.what = what;
+    }
+
+    /** {@return what there is too much of, for the log} */
+    String what() {
+        return what;
+    }
 }

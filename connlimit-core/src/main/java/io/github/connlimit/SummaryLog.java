@@ -36,7 +36,7 @@ final class SummaryLog {
         this.logger = logger;
         this.nanoTime = nanoTime;
         this.figures = figures;
-        this.current = new AtomicReference<>(new Interval(nanoTime.getAsLong(), figures.totals(), Set.of()));
+        this.current = new AtomicReference<>(new Interval(nanoTime.getAsLong(), figures.events(), Set.of()));
     }
 
     /**
@@ -60,7 +60,7 @@ final class SummaryLog {
         if (nowNanos - over.startNanos < INTERVAL_NANOS) {
             return;
         }
-        long[] totals = figures.totals();
+        Map<String, Long> totals = figures.events();
         if (current.compareAndSet(over, new Interval(nowNanos, totals, Set.copyOf(over.perClient.keySet())))) {
             String summary = over.summary(nowNanos, totals);
             if (summary != null) {
@@ -73,12 +73,12 @@ final class SummaryLog {
     private static final class Interval {
 
         private final long startNanos;
-        private final long[] totalsBefore;
+        private final Map<String, Long> totalsBefore;
         private final Set<Client> namedBefore;
         private final Map<Client, Tally> perClient = new ConcurrentHashMap<>();
         private final AtomicInteger firstLines = new AtomicInteger();
 
-        Interval(long startNanos, long[] totalsBefore, Set<Client> namedBefore) {
+        Interval(long startNanos, Map<String, Long> totalsBefore, Set<Client> namedBefore) {
             this.startNanos = startNanos;
             this.totalsBefore = totalsBefore;
             this.namedBefore = namedBefore;
@@ -98,14 +98,14 @@ final class SummaryLog {
         }
 
         /** @return {@code null} if every event had a line of its own */
-        String summary(long nowNanos, long[] totals) {
+        String summary(long nowNanos, Map<String, Long> totals) {
             StringJoiner counts = new StringJoiner(", ");
             long unlogged = -Math.min(firstLines.get(), MAX_FIRST_LINES);
-            for (Figures.Event event : Figures.Event.values()) {
-                long count = totals[event.ordinal()] - totalsBefore[event.ordinal()];
+            for (Map.Entry<String, Long> event : totals.entrySet()) {
+                long count = event.getValue() - totalsBefore.get(event.getKey());
                 unlogged += count;
                 if (count > 0) {
-                    counts.add(count + " " + event.text);
+                    counts.add(count + " " + event.getKey());
                 }
             }
             if (unlogged <= 0) {

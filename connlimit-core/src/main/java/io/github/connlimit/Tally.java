@@ -3,7 +3,7 @@ package io.github.connlimit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
-/** A total that many threads may raise at once without waiting for one another. This class is thread-safe. */
+/** A total that many threads may change at once without waiting for one another. This class is thread-safe. */
 final class Tally {
 
     private final LongAdder total = new LongAdder();
@@ -12,10 +12,18 @@ final class Tally {
     private final AtomicLong withoutMemory = new AtomicLong();
 
     void increment() {
+        add(1);
+    }
+
+    void decrement() {
+        add(-1);
+    }
+
+    private void add(int change) {
         try {
-            total.increment();
+            total.add(change);
         } catch (OutOfMemoryError full) {
-            withoutMemory.incrementAndGet();
+            withoutMemory.addAndGet(change);
         }
     }
 

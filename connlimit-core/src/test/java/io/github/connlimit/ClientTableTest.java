@@ -22,7 +22,7 @@ class ClientTableTest {
     private int countUp(Client client) {
         ClientTable.Part part = table.part(client.hash());
         synchronized (part) {
-            return part.countUp(client);
+            return part.countUp(client, false);
         }
     }
 
@@ -39,12 +39,62 @@ class ClientTableTest {
         assertThat(look(client(1))).isSameAs(client);
         assertThat(look(client(2))).isNull();
         assertThat(countUp(client)).isEqualTo(2);
-        assertThat(table.totals()).isEqualTo(new ClientTable.Totals(1, 2, 0));
+        assertThat(table.totals()).isEqualTo(new ClientTable.Totals(1, 2, 0, 2));
         assertThat(table.countDown(client)).isEqualTo(1);
         assertThat(look(client)).isSameAs(client);
         assertThat(table.countDown(client)).isZero();
         assertThat(look(client)).isNull();
-        assertThat(table.totals()).isEqualTo(new ClientTable.Totals(0, 2, 2));
+        assertThat(table.totals()).isEqualTo(new ClientTable.Totals(0, 2, 2, 0));
+    }
+
+    @Test
+    void knowsTheLargestClientThatIsNotExempt() {
+        Client small = client(1);
+        Client large = client(2);
+        countUp(small, 3, false);
+        countUp(large, 20, false);
+        assertThat(largest()).isEqualTo(20);
+        table.countDown(large);
+        assertThat(largest()).isEqualTo(19);
+        countUp(large, 1, true);
+        assertThat(largest()).isEqualTo(3);
+        table.countDown(large);
+        assertThat(largest()).isEqualTo(3);
+        countUp(large, 1, false);
+        assertThat(largest()).isEqualTo(20);
+        for (int i = 0; i < 20; i++) {
+            table.countDown(large);
+        }
+        assertThat(largest()).isEqualTo(3);
+        for (int i = 0; i < 3; i++) {
+            table.countDown(small);
+        }
+        assertThat(largest()).isZero();
+    }
+
+    /** Sixty thousand connections take a moment, and an array of that size; more of them take no more. */
+    @Test
+    void clientsBeyondTheMostAreEquallyLarge() {
+        Client client = client(1);
+        countUp(client, ClientSizes.MOST + 2, false);
+        assertThat(largest()).isEqualTo(ClientSizes.MOST);
+        for (int i = 0; i < 3; i++) {
+            table.countDown(client);
+        }
+        assertThat(largest()).isEqualTo(ClientSizes.MOST - 1);
+    }
+
+    private void countUp(Client client, int times, boolean exempt) {
+        ClientTable.Part part = table.part(client.hash());
+        synchronized (part) {
+            for (int i = 0; i < times; i++) {
+                part.countUp(client, exempt);
+            }
+        }
+    }
+
+    private int largest() {
+        return table.totals().largestClient();
     }
 
     @Test

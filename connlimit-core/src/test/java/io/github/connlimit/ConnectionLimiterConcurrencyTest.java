@@ -38,6 +38,9 @@ class ConnectionLimiterConcurrencyTest {
 
     private void assertNothingIsLeft(ConnectionLimiter limiter) {
         assertThat(limiter.snapshot().clients()).isZero();
+        assertThat(limiter.snapshot().pendingConnections()).isZero();
+        assertThat(limiter.snapshot().streams()).isZero();
+        assertThat(limiter.snapshot().largestClient()).isZero();
         assertThat(limiter.snapshot().openConnections()).isZero();
         assertThat(logger.errors()).isEmpty();
     }

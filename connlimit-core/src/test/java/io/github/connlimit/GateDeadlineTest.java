@@ -66,6 +66,9 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         gate.releaseAll();
         assertThat(limiter.snapshot().openConnections()).isZero();
         assertThat(limiter.snapshot().clients()).isZero();
+        assertThat(limiter.snapshot().pendingConnections()).isZero();
+        assertThat(limiter.snapshot().streams()).isZero();
+        assertThat(limiter.snapshot().largestClient()).isZero();
     }
 
     @Test

@@ -206,6 +206,9 @@ class GateFaultTest implements ConnectionGate.Channels<GateFaultTest.Name> {
         assertThat(gate.admit(new Name("proxy"), PROXY)).as(where).isTrue();
         gate.releaseAll();
         assertThat(limiter.snapshot().clients()).as(where).isZero();
+        assertThat(limiter.snapshot().pendingConnections()).as(where).isZero();
+        assertThat(limiter.snapshot().streams()).as(where).isZero();
+        assertThat(limiter.snapshot().largestClient()).as(where).isZero();
         assertThat(limiter.snapshot().openConnections()).as(where).isZero();
         now.addAndGet(Duration.ofSeconds(60).toNanos());
         gate.sweep(this);

@@ -67,16 +67,22 @@ class LimiterMXBeanTest {
         assertThat(Stream.of(server.getMBeanInfo(name).getAttributes()).map(MBeanAttributeInfo::getName))
                 .containsExactlyInAnyOrder(
                         "OpenConnections",
+                        "PendingConnections",
+                        "Streams",
                         "Clients",
+                        "LargestClient",
                         "Admitted",
                         "Refused",
                         "RefusedPending",
                         "RefusedStreams",
                         "TimedOut",
+                        "TimedOutHandshake",
+                        "TimedOutFirstByte",
                         "DryRunRefused",
                         "DryRunTimedOut",
                         "Responded",
                         "Reset",
+                        "Errors",
                         "MaxPendingPerClient",
                         "ReservedConnections",
                         "HandshakeTimeout",
@@ -139,6 +145,12 @@ class LimiterMXBeanTest {
         for (int i = 0; i < 4; i++) {
             limiter.timedOut(permits.get(0), ConnectionPhase.HANDSHAKE, Duration.ofSeconds(1), false);
         }
+        for (int i = 0; i < 7; i++) {
+            limiter.timedOut(permits.get(0), ConnectionPhase.FIRST_BYTE, Duration.ofSeconds(1), false);
+        }
+        for (int i = 0; i < 10; i++) {
+            limiter.errors().report("an error", null);
+        }
         limiter.reconfigure(limits -> limits.toBuilder().dryRun(true).build());
         for (int i = 0; i < 5; i++) {
             limiter.timedOut(permits.get(0), ConnectionPhase.HANDSHAKE, Duration.ofSeconds(1), true);
@@ -158,11 +170,17 @@ class LimiterMXBeanTest {
         assertThat(server.getAttribute(name, "Refused")).isEqualTo(1L);
         assertThat(server.getAttribute(name, "RefusedPending")).isEqualTo(2L);
         assertThat(server.getAttribute(name, "RefusedStreams")).isEqualTo(3L);
-        assertThat(server.getAttribute(name, "TimedOut")).isEqualTo(4L);
+        assertThat(server.getAttribute(name, "TimedOut")).isEqualTo(11L);
+        assertThat(server.getAttribute(name, "TimedOutHandshake")).isEqualTo(4L);
+        assertThat(server.getAttribute(name, "TimedOutFirstByte")).isEqualTo(7L);
         assertThat(server.getAttribute(name, "DryRunTimedOut")).isEqualTo(5L);
         assertThat(server.getAttribute(name, "DryRunRefused")).isEqualTo(6L);
         assertThat(server.getAttribute(name, "Responded")).isEqualTo(8L);
         assertThat(server.getAttribute(name, "Reset")).isEqualTo(9L);
+        assertThat(server.getAttribute(name, "Errors")).isEqualTo(10L);
+        assertThat(server.getAttribute(name, "PendingConnections")).isEqualTo(1L);
+        assertThat(server.getAttribute(name, "Streams")).isEqualTo(6L);
+        assertThat(server.getAttribute(name, "LargestClient")).isEqualTo(12);
         CompositeData[] top = (CompositeData[])
                 server.invoke(name, "topClients", new Object[] {2}, new String[] {int.class.getName()});
         assertThat(top).hasSize(1);

@@ -152,6 +152,10 @@ class LimiterPropertyTest {
     private ConnectionLimiter limiter;
     private ConnectionGate<Integer> gate;
     private final List<Connection> connections = new ArrayList<>();
+
+    /** Whether each client was exempt when it opened its latest connection. */
+    private final Map<Key, Boolean> exempt = new HashMap<>();
+
     private int channels;
 
     @Property(tries = 300)
@@ -225,6 +229,7 @@ class LimiterPropertyTest {
         assertThat(admitted).isEqualTo(expected);
         if (admitted) {
             connections.add(new Connection(client, channel, pending));
+            exempt.put(client, config.exempt(client));
         }
     }
 
@@ -255,6 +260,19 @@ class LimiterPropertyTest {
     private void check() {
         Map<Key, Long> open = connections.stream()
                 .collect(Collectors.groupingBy(connection -> connection.client, Collectors.counting()));
+        LimiterSnapshot totals = limiter.snapshot(0);
+        assertThat(totals.largestClient())
+                .isEqualTo(open.keySet().stream()
+                        .filter(client -> !exempt.get(client))
+                        .mapToLong(open::get)
+                        .max()
+                        .orElse(0));
+        assertThat(totals.pendingConnections())
+                .isEqualTo(connections.stream().filter(one -> one.pending).count());
+        assertThat(totals.streams())
+                .isEqualTo(connections.stream()
+                        .filter(one -> !one.streams.isEmpty())
+                        .count());
         for (InetAddress address : ADDRESSES) {
             assertThat((long) limiter.openConnections(address))
                     .isEqualTo(open.getOrDefault(config.client(address), 0L));

@@ -37,6 +37,9 @@ class StreamTest {
         permits.forEach(ConnectionPermit::close);
         assertThat(limiter.snapshot().openConnections()).isZero();
         assertThat(limiter.snapshot().clients()).isZero();
+        assertThat(limiter.snapshot().pendingConnections()).isZero();
+        assertThat(limiter.snapshot().streams()).isZero();
+        assertThat(limiter.snapshot().largestClient()).isZero();
     }
 
     @Test

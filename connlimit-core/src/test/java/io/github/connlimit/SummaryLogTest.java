@@ -20,7 +20,7 @@ class SummaryLogTest {
             if (log.isFirst(new Client(IpAddress.of(Addresses.ipv4(client)), 128))) {
                 logger.log(System.Logger.Level.INFO, "refused " + client);
             }
-            figures.count(Figures.Event.REFUSED);
+            figures.countRefused(RefusalReason.CONNECTIONS, false);
         }
     }
 
@@ -106,16 +106,21 @@ class SummaryLogTest {
     @Test
     void allKindsAreToldApart() {
         refuse(1, 2);
-        for (Figures.Event event : Figures.Event.values()) {
-            figures.count(event);
+        for (boolean dryRun : new boolean[] {false, true}) {
+            for (RefusalReason reason : RefusalReason.values()) {
+                figures.countRefused(reason, dryRun);
+            }
+            for (ConnectionPhase phase : ConnectionPhase.values()) {
+                figures.countTimedOut(phase, dryRun);
+            }
         }
         sweep(TEN_SECONDS);
         assertThat(logger.messages())
                 .last()
                 .asString()
                 .startsWith("in the last 10 s: 3 connections over the limit, 1 pending connections over the limit, "
-                        + "1 streams over the limit, 1 time-outs, "
-                        + "1 connections and streams over the limit, not refused (dry run), "
-                        + "1 time-outs, not closed (dry run); most by ");
+                        + "1 streams over the limit, 2 time-outs, "
+                        + "3 connections and streams over the limit, not refused (dry run), "
+                        + "2 time-outs, not closed (dry run); most by ");
     }
 }

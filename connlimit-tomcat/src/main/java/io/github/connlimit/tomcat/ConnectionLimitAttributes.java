@@ -1,6 +1,7 @@
 package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.LimiterSnapshot;
 
 /**
@@ -21,9 +22,24 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::openConnections);
     }
 
+    /** {@return how many open connections have neither completed their handshake nor sent a first byte} */
+    default long getPendingConnections() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::pendingConnections);
+    }
+
+    /** {@return how many open connections are long-lived streams} */
+    default long getStreams() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::streams);
+    }
+
     /** {@return how many clients have at least one open connection} */
     default long getClients() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::clients);
+    }
+
+    /** {@return how many connections the largest client has that no rule exempts} */
+    default long getLargestClient() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::largestClient);
     }
 
     /** {@return how many connections have been admitted since the limiter was made} */
@@ -51,6 +67,16 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::timedOut);
     }
 
+    /** {@return how many of these did not complete their handshake in time} */
+    default long getTimedOutHandshake() {
+        return LimiterSettings.figure(getLimiter(), now -> now.timeOuts().get(ConnectionPhase.HANDSHAKE));
+    }
+
+    /** {@return how many of these did not send a first byte in time} */
+    default long getTimedOutFirstByte() {
+        return LimiterSettings.figure(getLimiter(), now -> now.timeOuts().get(ConnectionPhase.FIRST_BYTE));
+    }
+
     /** {@return how many connections and streams would have been refused but for the dry run} */
     default long getDryRunRefused() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::dryRunRefused);
@@ -69,6 +95,11 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
     /** {@return how many refused connections were reset because the budget for answers was used up} */
     default long getReset() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::reset);
+    }
+
+    /** {@return how many errors there were in connlimit and in code it called; the log has them} */
+    default long getErrors() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::errors);
     }
 
     /**

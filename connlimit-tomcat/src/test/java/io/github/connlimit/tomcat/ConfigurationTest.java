@@ -278,12 +278,24 @@ class ConfigurationTest {
         assertThat(beans.getAttribute(name, "respondBurst")).isEqualTo("100");
         assertThat(beans.getAttribute(name, "respondMaxOpen")).isEqualTo("100");
         for (String figure : new String[] {
-            "refusedPending", "refusedStreams", "timedOut", "dryRunRefused", "dryRunTimedOut", "responded", "reset"
+            "pendingConnections",
+            "streams",
+            "refusedPending",
+            "refusedStreams",
+            "timedOut",
+            "timedOutHandshake",
+            "timedOutFirstByte",
+            "dryRunRefused",
+            "dryRunTimedOut",
+            "responded",
+            "reset",
+            "errors"
         }) {
             assertThat(beans.getAttribute(name, figure)).as(figure).isEqualTo(0L);
         }
         assertThat(beans.getAttribute(name, "openConnections")).isEqualTo(1L);
         assertThat(beans.getAttribute(name, "clients")).isEqualTo(1L);
+        assertThat(beans.getAttribute(name, "largestClient")).isEqualTo(1L);
         assertThat(beans.getAttribute(name, "admitted")).isEqualTo(1L);
         assertThat(beans.getAttribute(name, "refused")).isEqualTo(0L);
         assertThat((String[]) beans.invoke(name, "topClients", new Object[] {5}, new String[] {"int"}))

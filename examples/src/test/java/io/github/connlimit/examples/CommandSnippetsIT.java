@@ -1,7 +1,9 @@
 package io.github.connlimit.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import java.net.Socket;
 import java.net.http.HttpClient;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -55,6 +57,42 @@ class CommandSnippetsIT {
             path = curls.get(1).substring(("curl -X PUT " + base).length());
             assertThat(requests.put(path)).startsWith("200 {\"limit\":5,");
         }
+    }
+
+    @Test
+    void recordsRefusalsWithFlightRecorder() throws Exception {
+        List<String> commands = Docs.snippet("jfr").lines().toList();
+        assertThat(commands).hasSize(2);
+        try (ExamplesProcess server = ExamplesProcess.start(directory, "serve", "--port", "0", "--limit", "1")) {
+            int port = server.awaitPort();
+            assertThat(run(commands.get(0).replace("PID", Long.toString(server.pid()))))
+                    .contains("Started recording");
+            try (Socket greedy = new Socket("127.0.0.1", port)) {
+                // A limiter notices within a second that somebody records.
+                await().untilAsserted(() -> {
+                    try (Socket refused = new Socket(greedy.getInetAddress(), port)) {
+                        assertThat(refused.isConnected()).isTrue();
+                    }
+                    run("jcmd " + server.pid() + " JFR.dump name=connlimit");
+                    assertThat(run(commands.get(1)))
+                            .contains("io.github.connlimit.Refusal {", "reason = \"CONNECTIONS\"")
+                            .contains("client = \"127.0.0.1/32\"", "io.github.connlimit.Figures {");
+                });
+            }
+        }
+    }
+
+    /** The output of a tool of this JDK. */
+    private String run(String command) throws Exception {
+        String[] words = command.split(" ");
+        words[0] = Path.of(System.getProperty("java.home"), "bin", words[0]).toString();
+        Process process = new ProcessBuilder(words)
+                .directory(directory.toFile())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes());
+        assertThat(process.waitFor()).as(output).isZero();
+        return output;
     }
 
     private static String[] arguments(String command) {
