@@ -11,8 +11,10 @@ final class ClientSizes {
     /** Larger clients are as large as this one. From one IPv4 address to one port there are no more connections. */
     static final int MOST = 1 << 16;
 
-    /** By the number of connections. Never shrinks: at most four bytes for each connection that a client once had. */
-    private int[] clients = new int[8];
+    private static final int LEAST_LENGTH = 8;
+
+    /** By the number of connections. */
+    private int[] clients = new int[LEAST_LENGTH];
 
     private int largest;
 
@@ -22,7 +24,7 @@ final class ClientSizes {
     }
 
     /**
-     * Makes room for a client of this size, so that {@link #add} does not fail.
+     * Makes room for a client of this size, so that {@link #change} to it does not fail.
      *
      * @throws OutOfMemoryError and has changed nothing
      */
@@ -33,18 +35,34 @@ final class ClientSizes {
         }
     }
 
-    void add(int open) {
-        int size = Math.min(open, MOST);
-        clients[size]++;
-        largest = Math.max(largest, size);
-    }
-
-    /** To be followed by {@link #add} of one more or one less, unless the client has gone. */
-    void remove(int open) {
-        int size = Math.min(open, MOST);
-        clients[size]--;
+    /**
+     * Notes that a client has become larger or smaller.
+     *
+     * @param before how many connections it had, or 0 if it did not belong here
+     * @param after how many it has, or 0 if it does not belong here
+     */
+    void change(int before, int after) {
+        if (after > 0) {
+            int size = Math.min(after, MOST);
+            clients[size]++;
+            largest = Math.max(largest, size);
+        }
+        if (before > 0) {
+            clients[Math.min(before, MOST)]--;
+        }
         while (largest > 0 && clients[largest] == 0) {
             largest--;
+        }
+        if (clients.length > LEAST_LENGTH && largest < clients.length / 4) {
+            shrink();
+        }
+    }
+
+    private void shrink() {
+        try {
+            clients = Arrays.copyOf(clients, Math.max(LEAST_LENGTH, clients.length / 2));
+        } catch (OutOfMemoryError noMatter) {
+            // Tried again with the next change.
         }
     }
 }

@@ -62,38 +62,30 @@ final class ClientTable {
             if (!exempt) {
                 sizes.reserve(client.open() + 1);
             }
-            forget(client);
+            int before = size(client);
             int open = client.countUp();
             if (open == 1) {
                 add(client);
             }
             client.exempt(exempt);
-            note(client);
+            sizes.change(before, size(client));
             admitted++;
             return open;
         }
 
         private int countDown(Client client) {
-            forget(client);
+            int before = size(client);
             int open = client.countDown();
             if (open == 0) {
                 remove(client);
             }
-            note(client);
+            sizes.change(before, size(client));
             closed++;
             return open;
         }
 
-        private void forget(Client client) {
-            if (client.open() > 0 && !client.exempt()) {
-                sizes.remove(client.open());
-            }
-        }
-
-        private void note(Client client) {
-            if (client.open() > 0 && !client.exempt()) {
-                sizes.add(client.open());
-            }
+        private static int size(Client client) {
+            return client.exempt() ? 0 : client.open();
         }
     }
 

@@ -72,6 +72,22 @@ class ClientTableTest {
         assertThat(largest()).isZero();
     }
 
+    /** Alone in its part, it makes the memory for sizes grow and shrink again and again. */
+    @Test
+    void oneClientGrowsAndShrinks() {
+        Client client = client(1);
+        for (int round = 0; round < 3; round++) {
+            for (int i = 1; i <= 1000; i++) {
+                countUp(client, 1, false);
+                assertThat(largest()).isEqualTo(i);
+            }
+            for (int i = 999; i >= 0; i--) {
+                table.countDown(client);
+                assertThat(largest()).isEqualTo(i);
+            }
+        }
+    }
+
     /** Sixty thousand connections take a moment, and an array of that size; more of them take no more. */
     @Test
     void clientsBeyondTheMostAreEquallyLarge() {
