@@ -4,7 +4,9 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimitedServerSocket;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
+import io.github.connlimit.micrometer.ConnectionLimitMetrics;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -27,7 +29,9 @@ public final class Main {
         tcp();
         jetty();
         tomcat();
-        System.out.println("connlimit-core, connlimit-jetty and connlimit-tomcat limit as they should");
+        micrometer();
+        System.out.println("connlimit-core, connlimit-jetty and connlimit-tomcat limit as they should, and "
+                + "connlimit-micrometer counts");
     }
 
     private static ConnectionLimiter limiter() {
@@ -81,6 +85,16 @@ public final class Main {
         } finally {
             tomcat.stop();
             tomcat.destroy();
+        }
+    }
+
+    private static void micrometer() {
+        ConnectionLimiter limiter = limiter();
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        new ConnectionLimitMetrics(limiter, "consumer").bindTo(registry);
+        limiter.tryAcquire(InetAddress.getLoopbackAddress()).orElseThrow();
+        if (registry.get("connlimit.connections.open").gauge().value() != 1) {
+            throw new IllegalStateException("not shown: " + registry.getMetersAsString());
         }
     }
 

@@ -4,6 +4,7 @@ import io.github.connlimit.benchmarks.chart.ChartCommand;
 import io.github.connlimit.benchmarks.counting.CountingCommand;
 import io.github.connlimit.benchmarks.load.LoadCommand;
 import io.github.connlimit.benchmarks.memory.MemoryCommand;
+import io.github.connlimit.benchmarks.scrape.ScrapeCommand;
 import io.github.connlimit.benchmarks.serve.ServeCommand;
 import io.github.connlimit.benchmarks.server.ServerCommand;
 import picocli.CommandLine;
@@ -17,6 +18,7 @@ import picocli.CommandLine.Option;
         subcommands = {
             CountingCommand.class,
             MemoryCommand.class,
+            ScrapeCommand.class,
             ServerCommand.class,
             ServeCommand.class,
             LoadCommand.class,

@@ -63,7 +63,8 @@ class CommandSnippetsIT {
     void recordsRefusalsWithFlightRecorder() throws Exception {
         List<String> commands = Docs.snippet("jfr").lines().toList();
         assertThat(commands).hasSize(2);
-        try (ExamplesProcess server = ExamplesProcess.start(directory, "serve", "--port", "0", "--limit", "1")) {
+        try (ExamplesProcess server = ExamplesProcess.start(
+                directory, "serve", "--server", "jetty", "--port", "0", "--max-per-client", "1")) {
             int port = server.awaitPort();
             assertThat(run(commands.get(0).replace("PID", Long.toString(server.pid()))))
                     .contains("Started recording");

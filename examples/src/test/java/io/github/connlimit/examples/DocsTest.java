@@ -34,15 +34,17 @@ class DocsTest {
     private final List<String> testSources = testSources();
 
     private static List<String> testSources() {
-        try (Stream<Path> examples = Files.walk(Docs.ROOT.resolve("examples/src/test"));
-                Stream<Path> servers = Files.walk(Docs.ROOT.resolve("it-tests/servers/src/test"))) {
-            return Stream.concat(examples, servers)
-                    .filter(path -> path.toString().endsWith(".java"))
-                    .map(Docs::text)
-                    .toList();
+        try (Stream<Path> files = Files.find(
+                Docs.ROOT, Integer.MAX_VALUE, (path, attributes) -> isTestSource(Docs.ROOT.relativize(path)))) {
+            return files.map(Docs::text).toList();
         } catch (IOException error) {
             throw new UncheckedIOException(error);
         }
+    }
+
+    private static boolean isTestSource(Path path) {
+        String name = path.toString();
+        return name.endsWith(".java") && name.contains("src/test/java/") && !name.contains("target/");
     }
 
     @Test
@@ -110,7 +112,7 @@ class DocsTest {
 
     @Test
     void namesDependenciesAsTheyAreBuilt() {
-        Matcher shown = DEPENDENCY.matcher(Docs.snippet("dependency"));
+        Matcher shown = DEPENDENCY.matcher(Docs.snippet("dependency") + Docs.snippet("micrometer-dependency"));
         int count = 0;
         while (shown.find()) {
             count++;

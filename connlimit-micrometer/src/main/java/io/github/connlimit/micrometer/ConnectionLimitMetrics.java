@@ -1,0 +1,147 @@
+package io.github.connlimit.micrometer;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.LimiterSnapshot;
+import io.github.connlimit.RefusalReason;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tag;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.binder.MeterBinder;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * The figures of one limiter as meters: {@code new ConnectionLimitMetrics(limiter, "web").bindTo(registry)}. This class is
+ * immutable and thread-safe.
+ *
+ * <p>All meters have the tag {@code name}. None has the address of a client: whoever can make addresses could make meters
+ * without end. Reading one takes the same time however many clients there are. A registry keeps the limiter reachable.
+ *
+ * @since 0.1.0
+ */
+public final class ConnectionLimitMetrics implements MeterBinder {
+
+    private final ConnectionLimiter limiter;
+    private final Tags tags;
+
+    /**
+     * Makes a binder that has bound nothing yet.
+     *
+     * @param limiter whose figures to show
+     * @param name tells this limiter from others in the same registry: the value of the tag {@code name}
+     * @throws IllegalArgumentException if the name is blank
+     */
+    public ConnectionLimitMetrics(ConnectionLimiter limiter, String name) {
+        this(limiter, name, List.of());
+    }
+
+    /**
+     * Makes a binder that has bound nothing yet.
+     *
+     * @param limiter whose figures to show
+     * @param name tells this limiter from others in the same registry: the value of the tag {@code name}
+     * @param tags more tags for every meter
+     * @throws IllegalArgumentException if the name is blank
+     */
+    public ConnectionLimitMetrics(ConnectionLimiter limiter, String name, Iterable<Tag> tags) {
+        this.limiter = Objects.requireNonNull(limiter, "limiter");
+        if (name.isBlank()) {
+            throw new IllegalArgumentException("name: \"" + name + "\" is not allowed; a text that is not blank");
+        }
+        this.tags = Tags.of(tags).and("name", name);
+    }
+
+    @Override
+    public void bindTo(MeterRegistry registry) {
+        new Binding(registry).bind();
+    }
+
+    /** Binds the meters to one registry. */
+    private final class Binding {
+
+        private final MeterRegistry registry;
+
+        private Binding(MeterRegistry registry) {
+            this.registry = registry;
+        }
+
+        private void bind() {
+            gauge("connections.open", "Connections that are open and counted", LimiterSnapshot::openConnections);
+            gauge(
+                    "connections.pending",
+                    "Open connections that have neither completed their handshake nor sent a first byte",
+                    LimiterSnapshot::pendingConnections);
+            gauge("streams", "Open connections that are long-lived streams", LimiterSnapshot::streams);
+            gauge("clients", "Clients with at least one open connection", LimiterSnapshot::clients);
+            gauge(
+                    "client.connections.max",
+                    "Open connections of the largest client that no rule exempts",
+                    LimiterSnapshot::largestClient);
+            setting(
+                    "limit",
+                    "How many connections a client may have open that no rule names; 0 means any number",
+                    now -> now.limits().maxPerClient());
+            setting(
+                    "dryrun",
+                    "1 in a dry run, in which nothing is refused and nothing is closed; else 0",
+                    now -> now.limits().dryRun() ? 1 : 0);
+
+            counter("connections.admitted", "Connections admitted", Tags.empty(), LimiterSnapshot::admitted);
+            counters("connections.refused", "Connections and streams refused", LimiterSnapshot::refusals);
+            counters("connections.timedout", "Connections closed at a deadline", LimiterSnapshot::timeOuts);
+            counters(
+                    "dryrun.refused",
+                    "Connections and streams that would have been refused but for the dry run",
+                    LimiterSnapshot::dryRunRefusals);
+            counters(
+                    "dryrun.timedout",
+                    "Connections that would have been closed at a deadline but for the dry run",
+                    LimiterSnapshot::dryRunTimeOuts);
+            String responses = "Refused connections to be answered with status 429: let in for that, or reset";
+            counter("responses", responses, Tags.of("outcome", "responded"), LimiterSnapshot::responded);
+            counter("responses", responses, Tags.of("outcome", "reset"), LimiterSnapshot::reset);
+            counter("errors", "Errors in connlimit and in code it called", Tags.empty(), LimiterSnapshot::errors);
+        }
+
+        private void gauge(String name, String description, ToDoubleFunction<LimiterSnapshot> figure) {
+            setting(name, description, now -> figure.applyAsDouble(now.snapshot(0)));
+        }
+
+        private void setting(String name, String description, ToDoubleFunction<ConnectionLimiter> value) {
+            Gauge.builder("connlimit." + name, limiter, value)
+                    .description(description)
+                    .tags(tags)
+                    .strongReference(true)
+                    .register(registry);
+        }
+
+        private <E extends Enum<E>> void counters(
+                String name, String description, Function<LimiterSnapshot, Map<E, Long>> totals) {
+            for (E constant : totals.apply(limiter.snapshot(0)).keySet()) {
+                Tag tag = Tag.of(tagKey(constant), constant.name().toLowerCase(Locale.ROOT));
+                counter(
+                        name,
+                        description,
+                        Tags.of(tag),
+                        now -> totals.apply(now).get(constant));
+            }
+        }
+
+        private static String tagKey(Enum<?> constant) {
+            return constant instanceof RefusalReason ? "reason" : "phase";
+        }
+
+        private void counter(String name, String description, Tags more, ToDoubleFunction<LimiterSnapshot> total) {
+            FunctionCounter.builder("connlimit." + name, limiter, now -> total.applyAsDouble(now.snapshot(0)))
+                    .description(description)
+                    .tags(tags.and(more))
+                    .register(registry);
+        }
+    }
+}
