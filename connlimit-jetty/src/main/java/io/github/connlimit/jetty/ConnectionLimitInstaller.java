@@ -2,6 +2,8 @@ package io.github.connlimit.jetty;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.RefusalHandler;
+import java.nio.channels.SocketChannel;
 import java.util.Objects;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.Handler;
@@ -39,6 +41,9 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
     /** Given, or created from the settings when first needed. */
     private ConnectionLimiter limiter;
 
+    /** {@code null} for the way that the limits say. */
+    private RefusalHandler<? super SocketChannel> refusalHandler;
+
     private boolean jmx;
 
     /** {@code null} unless registered. */
@@ -74,6 +79,17 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
      */
     public ConnectionLimitInstaller(ConnectionLimiter limiter) {
         this.limiter = Objects.requireNonNull(limiter, "limiter");
+    }
+
+    /**
+     * Creates an installer that ends refused connections in a way of its own.
+     *
+     * @param limiter counts the connections of all connectors
+     * @param refusalHandler ends refused connections in place of {@link ConnectionLimits#refuse()}
+     */
+    public ConnectionLimitInstaller(ConnectionLimiter limiter, RefusalHandler<? super SocketChannel> refusalHandler) {
+        this(limiter);
+        this.refusalHandler = Objects.requireNonNull(refusalHandler, "refusalHandler");
     }
 
     /**
@@ -265,7 +281,10 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
 
     private void install(Connector connector) {
         if (isUnlimited(connector)) {
-            connector.addBean(new ConnectionLimitListener(getLimiter()));
+            connector.addBean(
+                    refusalHandler == null
+                            ? new ConnectionLimitListener(getLimiter())
+                            : new ConnectionLimitListener(getLimiter(), refusalHandler));
         }
     }
 

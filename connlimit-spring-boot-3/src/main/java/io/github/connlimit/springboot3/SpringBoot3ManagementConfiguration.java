@@ -1,0 +1,44 @@
+package io.github.connlimit.springboot3;
+
+import io.github.connlimit.springboot.ManagementLimitConfiguration;
+import org.springframework.boot.actuate.autoconfigure.web.ManagementContextConfiguration;
+import org.springframework.boot.actuate.autoconfigure.web.ManagementContextType;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+
+/**
+ * Limits the management server that has a port of its own, if that is asked for.
+ *
+ * @since 0.1.0
+ */
+@ManagementContextConfiguration(value = ManagementContextType.CHILD, proxyBeanMethods = false)
+@ConditionalOnClass(name = "org.springframework.boot.web.context.WebServerInitializedEvent")
+@ConditionalOnProperty("connlimit.management.enabled")
+@Import({ManagementLimitConfiguration.class, StartCheckConfiguration.class})
+public class SpringBoot3ManagementConfiguration {
+
+    /** Made by Spring. */
+    public SpringBoot3ManagementConfiguration() {}
+
+    /** Where there is Tomcat. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(
+            name = {
+                "org.apache.catalina.startup.Tomcat",
+                "org.springframework.boot.web.embedded.tomcat.ConfigurableTomcatWebServerFactory"
+            })
+    @Import(TomcatConfiguration.class)
+    static class OnTomcat {}
+
+    /** Where there is Jetty. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(
+            name = {
+                "org.eclipse.jetty.server.Server",
+                "org.springframework.boot.web.embedded.jetty.ConfigurableJettyWebServerFactory"
+            })
+    @Import(JettyConfiguration.class)
+    static class OnJetty {}
+}

@@ -1,0 +1,111 @@
+package io.github.connlimit.springboot;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.LimiterListener;
+import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.micrometer.ConnectionLimitMetrics;
+import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
+import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
+import io.micrometer.core.instrument.binder.MeterBinder;
+import java.nio.channels.SocketChannel;
+import org.apache.catalina.Valve;
+import org.eclipse.jetty.server.Server;
+import org.springframework.aot.hint.MemberCategory;
+import org.springframework.aot.hint.RuntimeHints;
+import org.springframework.aot.hint.RuntimeHintsRegistrar;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnNotWarDeployment;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.ImportRuntimeHints;
+import org.springframework.core.env.Environment;
+
+/**
+ * The limiter of the embedded web server, what limits Tomcat and Jetty, the metrics, and the look after the start.
+ *
+ * @since 0.1.0
+ */
+@AutoConfiguration
+@ConditionalOnWebApplication
+@ConditionalOnNotWarDeployment
+@ConditionalOnProperty(name = "connlimit.enabled", matchIfMissing = true)
+@EnableConfigurationProperties(ConnectionLimitProperties.class)
+public class ConnectionLimitAutoConfiguration {
+
+    /** Made by Spring. */
+    public ConnectionLimitAutoConfiguration() {}
+
+    @Bean
+    @ConditionalOnMissingBean
+    ConnectionLimiter connectionLimiter(
+            ConnectionLimitProperties properties, ObjectProvider<LimiterListener> listeners) {
+        ConnectionLimits limits;
+        try {
+            limits = properties.limits();
+        } catch (IllegalArgumentException bad) {
+            throw new InvalidLimitsException(bad);
+        }
+        return new ConnectionLimiter(limits, listeners.orderedStream().toArray(LimiterListener[]::new));
+    }
+
+    @Bean
+    StartCheck connectionLimitStartCheck(
+            ConnectionLimiter limiter, ObjectProvider<ServerLimit> servers, Environment environment) {
+        return new StartCheck(limiter, servers, environment);
+    }
+
+    /** For Tomcat. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(Valve.class)
+    @ImportRuntimeHints(TomcatHints.class)
+    static class OnTomcat {
+
+        @Bean
+        TomcatLimit connectionLimitOfTomcat(
+                ConnectionLimiter limiter, ObjectProvider<RefusalHandler<SocketChannel>> refusalHandler) {
+            return new TomcatLimit(limiter, refusalHandler.getIfAvailable());
+        }
+    }
+
+    /** For Jetty. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(Server.class)
+    static class OnJetty {
+
+        @Bean
+        JettyLimit connectionLimitOfJetty(
+                ConnectionLimiter limiter, ObjectProvider<RefusalHandler<SocketChannel>> refusalHandler) {
+            return new JettyLimit(limiter, refusalHandler.getIfAvailable());
+        }
+    }
+
+    /** With Micrometer. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterBinder.class)
+    static class WithMicrometer {
+
+        @Bean
+        @ConditionalOnMissingBean
+        ConnectionLimitMetrics connectionLimitMetrics(ConnectionLimiter limiter) {
+            return new ConnectionLimitMetrics(limiter, "server");
+        }
+    }
+
+    /** Tomcat makes a protocol by the name of its class. */
+    static final class TomcatHints implements RuntimeHintsRegistrar {
+
+        @Override
+        public void registerHints(RuntimeHints hints, ClassLoader classLoader) {
+            hints.reflection()
+                    .registerType(ConnectionLimitHttp11NioProtocol.class, MemberCategory.INVOKE_PUBLIC_CONSTRUCTORS)
+                    .registerType(ConnectionLimitHttp11Nio2Protocol.class, MemberCategory.INVOKE_PUBLIC_CONSTRUCTORS);
+        }
+    }
+}

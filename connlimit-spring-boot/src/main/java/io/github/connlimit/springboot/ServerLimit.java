@@ -1,0 +1,16 @@
+package io.github.connlimit.springboot;
+
+import java.util.List;
+
+/** What limits one kind of embedded server. */
+interface ServerLimit {
+
+    /** {@return whether there is a server of this kind in the application} */
+    boolean isUsed();
+
+    /** {@return what it limits, for the log} */
+    List<String> limited();
+
+    /** {@return sentences about what it does not limit, for warnings; empty if all is well} */
+    List<String> unlimited();
+}

@@ -1,0 +1,78 @@
+package io.github.connlimit.springboot;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import java.util.List;
+import java.util.Locale;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.cloud.CloudPlatform;
+import org.springframework.core.env.Environment;
+
+/**
+ * Says in the log what is limited after the start, and warns of what is not. For the adapters of this project. This class is
+ * thread-safe.
+ *
+ * @since 0.1.0
+ */
+public final class StartCheck {
+
+    private static final System.Logger LOGGER = System.getLogger(StartCheck.class.getName());
+
+    private static final String STRATEGY = "server.forward-headers-strategy";
+
+    private final ConnectionLimiter limiter;
+    private final ObjectProvider<ServerLimit> servers;
+    private final Environment environment;
+
+    StartCheck(ConnectionLimiter limiter, ObjectProvider<ServerLimit> servers, Environment environment) {
+        this.limiter = limiter;
+        this.servers = servers;
+        this.environment = environment;
+    }
+
+    /**
+     * Looks at a server that has just been started.
+     *
+     * @param webServer Spring Boot's object for it
+     */
+    public void check(Object webServer) {
+        List<ServerLimit> used = servers.stream().filter(ServerLimit::isUsed).toList();
+        List<String> limited =
+                used.stream().flatMap(server -> server.limited().stream()).toList();
+        if (used.isEmpty()) {
+            warn("Connections are not limited: the web server is "
+                    + webServer.getClass().getName() + ", and connlimit limits Tomcat and Jetty");
+        }
+        used.stream().flatMap(server -> server.unlimited().stream()).forEach(StartCheck::warn);
+        ConnectionLimits limits = limiter.limits();
+        if (!limited.isEmpty()) {
+            LOGGER.log(
+                    System.Logger.Level.INFO,
+                    "Limits the connections of each client: " + String.join(", ", limited) + ", maxPerClient="
+                            + limits.maxPerClient() + (limits.dryRun() ? ", dry run" : ""));
+            checkProxies(limits);
+        }
+    }
+
+    /** Behind a proxy, all connections come from one address, which is not to be limited as if it were one client. */
+    private void checkProxies(ConnectionLimits limits) {
+        boolean trusts = limits.rules().containsValue(0);
+        String strategy = environment.getProperty(STRATEGY, "").trim().toLowerCase(Locale.ROOT);
+        CloudPlatform platform = CloudPlatform.getActive(environment);
+        if (!trusts && (strategy.equals("native") || strategy.equals("framework"))) {
+            warn(STRATEGY + "=" + strategy + " says that there is a proxy in front, and no rule exempts it: all clients"
+                    + " behind it share one limit. Set connlimit.trusted-proxies to its addresses");
+        } else if (!trusts && strategy.isEmpty() && platform != null && platform.isUsingForwardHeaders()) {
+            warn("This application runs on " + platform
+                    + ", where there is a proxy in front, and no rule exempts it: all"
+                    + " clients behind it share one limit. Set connlimit.trusted-proxies to its addresses");
+        } else if (trusts && strategy.equals("framework")) {
+            warn(STRATEGY + "=framework finds the clients behind a proxy too late: they are not limited. Set "
+                    + STRATEGY + "=native");
+        }
+    }
+
+    private static void warn(String message) {
+        LOGGER.log(System.Logger.Level.WARNING, message);
+    }
+}

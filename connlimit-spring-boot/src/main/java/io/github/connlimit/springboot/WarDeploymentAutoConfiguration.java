@@ -1,0 +1,28 @@
+package io.github.connlimit.springboot;
+
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWarDeployment;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+
+/**
+ * Warns of an application in a container of somebody else's, which connlimit cannot limit from within.
+ *
+ * @since 0.1.0
+ */
+@AutoConfiguration
+@ConditionalOnWebApplication
+@ConditionalOnWarDeployment
+@ConditionalOnProperty(name = "connlimit.enabled", matchIfMissing = true)
+public class WarDeploymentAutoConfiguration {
+
+    private static final System.Logger LOGGER = System.getLogger(WarDeploymentAutoConfiguration.class.getName());
+
+    /** Made by Spring. */
+    public WarDeploymentAutoConfiguration() {
+        LOGGER.log(
+                System.Logger.Level.WARNING,
+                "Connections are not limited: this application runs as a WAR, and the container accepts its connections."
+                        + " Set up connlimit in Tomcat's server.xml, or as a module of Jetty");
+    }
+}
