@@ -80,7 +80,8 @@ final class PropertiesGenerator {
                             try {
                                 builder.exempt(proxy);
                             } catch (IllegalArgumentException bad) {
-                                throw new IllegalArgumentException("trustedProxies: " + bad.getMessage(), bad);
+                                String message = bad.getMessage().replaceFirst("^rules: ", "");
+                                throw new IllegalArgumentException("trustedProxies: " + message, bad);
                             }
                         }
                         return builder.build();

@@ -80,6 +80,17 @@ final class Clients implements AutoCloseable {
         return served;
     }
 
+    /** Opens so many connections and returns how many got an answer of any status. */
+    int answered(int client, int connections) {
+        int answered = 0;
+        for (int i = 0; i < connections; i++) {
+            if (connect(client) != 0) {
+                answered++;
+            }
+        }
+        return answered;
+    }
+
     @Override
     public void close() throws IOException {
         for (Socket socket : open) {

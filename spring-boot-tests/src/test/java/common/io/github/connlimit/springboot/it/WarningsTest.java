@@ -1,0 +1,71 @@
+package io.github.connlimit.springboot.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** It never starts unlimited and silent, and says what to do about proxies. */
+class WarningsTest {
+
+    @Test
+    void aProtocolOfTheUsersOwn() throws Exception {
+        try (Running app = Running.startWith(Line.OwnProtocol.class, "connlimit.max-per-client=1")) {
+            assertThat(app.warnings())
+                    .anySatisfy(warning -> assertThat(warning)
+                            .startsWith("Tomcat's connections on port " + app.port()
+                                    + " are not limited, only its requests")
+                            .contains("org.apache.coyote.http11.Http11Nio2Protocol"));
+            try (Clients clients = new Clients(app.port(), false)) {
+                assertThat(clients.answered(2, 3)).isEqualTo(3);
+            }
+        }
+    }
+
+    @Test
+    void anAdditionalConnector() throws Exception {
+        try (Running app = Running.startWith(Line.AdditionalConnector.class, "connlimit.max-per-client=1")) {
+            assertThat(app.warnings())
+                    .anySatisfy(warning -> assertThat(warning)
+                            .startsWith("Tomcat's connections on port ")
+                            .contains("are not limited, only its requests", "Http11NioProtocol"));
+            assertThat(app.infos())
+                    .anySatisfy(info -> assertThat(info).contains("Tomcat on port " + app.port() + ", maxPerClient=1"));
+            try (Clients clients = new Clients(app.port(), false)) {
+                assertThat(clients.served(2, 3)).isEqualTo(1);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "server.forward-headers-strategy=native | server.forward-headers-strategy=native says that there is a proxy",
+                "server.forward-headers-strategy=framework | server.forward-headers-strategy=framework says that there is",
+                "spring.main.cloud-platform=kubernetes | This application runs on KUBERNETES, where there is a proxy",
+            })
+    void aProxyThatNoRuleExempts(String property, String warning) {
+        try (Running app = Running.start(property)) {
+            assertThat(app.warnings())
+                    .singleElement()
+                    .satisfies(message -> assertThat(message)
+                            .startsWith(warning)
+                            .endsWith("Set connlimit.trusted-proxies to its addresses"));
+        }
+        try (Running app = Running.start(property, "connlimit.trusted-proxies=192.0.2.0/24")) {
+            assertThat(app.warnings()).noneMatch(message -> message.contains("no rule exempts it"));
+        }
+    }
+
+    @Test
+    void aStrategyThatFindsClientsTooLate() {
+        try (Running app =
+                Running.start("server.forward-headers-strategy=framework", "connlimit.trusted-proxies=192.0.2.0/24")) {
+            assertThat(app.warnings())
+                    .containsExactly("server.forward-headers-strategy=framework finds the clients behind a proxy too"
+                            + " late: they are not limited. Set server.forward-headers-strategy=native");
+        }
+    }
+}
