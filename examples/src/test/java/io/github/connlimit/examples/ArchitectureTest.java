@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
 
     private static final Pattern CLASS = Pattern.compile("`([A-Z][A-Za-z0-9]*)(?:\\.[a-z]\\w*)?s?`");
-    private static final Pattern MODULE = Pattern.compile("\\b(connlimit-[a-z]+|[a-z]+-tests)\\b");
+    private static final Pattern MODULE = Pattern.compile("(?<![a-z-])(connlimit-[a-z0-9-]+|[a-z][a-z-]*-tests)\\b");
 
     private final String page = Docs.text(Docs.ROOT.resolve("docs/architecture.md"));
 

@@ -11,8 +11,9 @@ import org.junit.jupiter.api.Test;
 /** The BOM has every module that is published, and no other. */
 class BomTest {
 
-    private static final Pattern MODULE = Pattern.compile("<module>([a-z-]+)</module>");
-    private static final Pattern MANAGED = Pattern.compile("<artifactId>(connlimit-[a-z-]+)</artifactId>\\s*<version>");
+    private static final Pattern MODULE = Pattern.compile("<module>([a-z0-9-]+)</module>");
+    private static final Pattern MANAGED =
+            Pattern.compile("<artifactId>(connlimit-[a-z0-9-]+)</artifactId>\\s*<version>");
     private static final String NOT_PUBLISHED = "<maven.deploy.skip>true</maven.deploy.skip>";
     private static final String BOM = "connlimit-bom";
 

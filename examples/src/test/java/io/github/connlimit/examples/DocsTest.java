@@ -112,7 +112,9 @@ class DocsTest {
 
     @Test
     void namesDependenciesAsTheyAreBuilt() {
-        Matcher shown = DEPENDENCY.matcher(Docs.snippet("dependency") + Docs.snippet("micrometer-dependency"));
+        Matcher shown = DEPENDENCY.matcher(Docs.snippet("dependency")
+                + Docs.snippet("micrometer-dependency")
+                + Docs.snippet("spring-boot-dependency"));
         int count = 0;
         while (shown.find()) {
             count++;
@@ -128,6 +130,18 @@ class DocsTest {
     void passesTheTestsLikeTheBuildServer() {
         assertThat(Docs.text(Docs.ROOT.resolve(".ci/run")))
                 .contains(Docs.snippet("verify").trim());
+    }
+
+    /** The arguments are those that the example's own test gives it. */
+    @Test
+    void runsTheSpringBootExampleThatIsBuilt() {
+        Matcher name = Pattern.compile("<finalName>(.*)</finalName>")
+                .matcher(Docs.text(Docs.ROOT.resolve("examples/spring-boot/pom.xml")));
+        assertThat(name.find()).isTrue();
+        assertThat(Docs.snippet("spring-boot-example"))
+                .isEqualTo("mvn -B -ntp -q package -DskipTests -pl examples/spring-boot -am && java -jar"
+                        + " examples/spring-boot/target/" + name.group(1)
+                        + ".jar --server.port=8080 --connlimit.max-per-client=5\n");
     }
 
     @Test
