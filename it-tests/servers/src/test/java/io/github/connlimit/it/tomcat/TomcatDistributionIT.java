@@ -132,6 +132,7 @@ class TomcatDistributionIT {
             socket.connect(new InetSocketAddress("127.0.0.1", port));
             if (tls != null) {
                 socket = tls.createSocket(socket, "localhost", port, true);
+                sockets.add(socket); // Java 17 closes an SSLSocket that nobody holds at the next garbage collection
             }
             socket.getOutputStream()
                     .write("GET /index.html HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));

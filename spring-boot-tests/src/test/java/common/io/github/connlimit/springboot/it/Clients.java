@@ -48,6 +48,7 @@ final class Clients implements AutoCloseable {
             Socket used = socket;
             if (tls) {
                 used = trustingAll().getSocketFactory().createSocket(socket, "127.0.0.1", port, true);
+                open.add(used); // Java 17 closes an SSLSocket that nobody holds at the next garbage collection
             }
             StringBuilder request = new StringBuilder("GET / HTTP/1.1\r\nHost: localhost\r\n");
             for (String header : headers) {
