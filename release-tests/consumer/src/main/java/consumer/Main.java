@@ -5,6 +5,7 @@ import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimitedServerSocket;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
 import io.github.connlimit.micrometer.ConnectionLimitMetrics;
+import io.github.connlimit.page.StatusPage;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -30,8 +31,9 @@ public final class Main {
         jetty();
         tomcat();
         micrometer();
+        page();
         System.out.println("connlimit-core, connlimit-jetty and connlimit-tomcat limit as they should, and "
-                + "connlimit-micrometer counts");
+                + "connlimit-micrometer and connlimit-page show it");
     }
 
     private static ConnectionLimiter limiter() {
@@ -95,6 +97,16 @@ public final class Main {
         limiter.tryAcquire(InetAddress.getLoopbackAddress()).orElseThrow();
         if (registry.get("connlimit.connections.open").gauge().value() != 1) {
             throw new IllegalStateException("not shown: " + registry.getMetersAsString());
+        }
+    }
+
+    private static void page() {
+        ConnectionLimiter limiter = limiter();
+        limiter.tryAcquire(InetAddress.getLoopbackAddress()).orElseThrow();
+        StatusPage page = new StatusPage(limiter, "consumer");
+        String data = page.answer("GET", "view=data").body();
+        if (!data.contains("\"open\":1,") || !page.answer("GET", null).body().contains("<script>")) {
+            throw new IllegalStateException("not shown: " + data);
         }
     }
 

@@ -1,0 +1,84 @@
+package io.github.connlimit.page;
+
+import io.github.connlimit.ClientUsage;
+import io.github.connlimit.LimiterSnapshot;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.ToLongFunction;
+
+/** The figures of the page as JSON. */
+final class Data {
+
+    private Data() {}
+
+    static String of(String name, History.Look look, boolean clients) {
+        LimiterSnapshot now = look.now();
+        return Json.object(data -> {
+            data.field("name", name);
+            data.field("dryRun", look.limits().dryRun());
+            data.field("limit", look.limits().maxPerClient());
+            data.field("open", now.openConnections());
+            data.field("pending", now.pendingConnections());
+            data.field("streams", now.streams());
+            data.field("clients", now.clients());
+            data.field("largestClient", now.largestClient());
+            data.field("admitted", now.admitted());
+            data.object("refused", refused -> totals(refused, now.refusals()));
+            data.object("timedOut", timedOut -> totals(timedOut, now.timeOuts()));
+            data.field("wouldRefuse", now.dryRunRefused());
+            data.field("wouldTimeOut", now.dryRunTimedOut());
+            data.field("errors", now.errors());
+            if (clients) {
+                data.array(
+                        "topClients",
+                        now.topClients().stream().map(Data::client).toList());
+            }
+            data.object("history", history -> intervals(history, look.samples()));
+        });
+    }
+
+    private static void totals(Json object, Map<? extends Enum<?>, Long> totals) {
+        totals.forEach((constant, total) -> object.field(constant.name().toLowerCase(Locale.ROOT), total));
+    }
+
+    private static String client(ClientUsage usage) {
+        return Json.object(client -> {
+            client.field("client", usage.client().toString());
+            client.field("open", usage.openConnections());
+            client.field("pending", usage.pendingConnections());
+            client.field("streams", usage.streams());
+            client.field("limit", usage.limit());
+        });
+    }
+
+    /** How long each interval between two samples was, and what happened in it; {@code open} is at its end. */
+    private static void intervals(Json history, List<Sample> samples) {
+        List<String> seconds = new ArrayList<>();
+        List<Long> open = new ArrayList<>();
+        for (int i = 1; i < samples.size(); i++) {
+            double length = (samples.get(i).nanoTime() - samples.get(i - 1).nanoTime()) / 1e9;
+            seconds.add(String.format(Locale.ROOT, "%.2f", length));
+            open.add(samples.get(i).open());
+        }
+        history.array("seconds", seconds);
+        history.array("open", open);
+        history.array("admitted", during(samples, Sample::admitted));
+        history.array("connections", during(samples, Sample::connections));
+        history.array("pending", during(samples, Sample::pending));
+        history.array("streams", during(samples, Sample::streams));
+        history.array("handshake", during(samples, Sample::handshake));
+        history.array("firstByte", during(samples, Sample::firstByte));
+        history.array("wouldRefuse", during(samples, Sample::wouldRefuse));
+        history.array("wouldTimeOut", during(samples, Sample::wouldTimeOut));
+    }
+
+    private static List<Long> during(List<Sample> samples, ToLongFunction<Sample> total) {
+        List<Long> during = new ArrayList<>();
+        for (int i = 1; i < samples.size(); i++) {
+            during.add(total.applyAsLong(samples.get(i)) - total.applyAsLong(samples.get(i - 1)));
+        }
+        return during;
+    }
+}
