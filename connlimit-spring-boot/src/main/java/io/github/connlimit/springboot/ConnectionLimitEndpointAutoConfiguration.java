@@ -1,16 +1,22 @@
 package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.page.StatusPage;
+import org.springframework.aot.hint.RuntimeHints;
+import org.springframework.aot.hint.RuntimeHintsRegistrar;
 import org.springframework.boot.actuate.autoconfigure.endpoint.condition.ConditionalOnAvailableEndpoint;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.ImportRuntimeHints;
+import org.springframework.core.env.Environment;
 
 /**
- * The Actuator endpoint, where there is an Actuator.
+ * The Actuator endpoint and, if asked for, its page, where there is an Actuator.
  *
  * @since 0.1.0
  */
@@ -19,6 +25,7 @@ import org.springframework.context.annotation.Bean;
 @ConditionalOnBean(ConnectionLimiter.class)
 @ConditionalOnAvailableEndpoint(ConnectionLimitEndpoint.class)
 @EnableConfigurationProperties(ConnectionLimitEndpointProperties.class)
+@ImportRuntimeHints(ConnectionLimitEndpointAutoConfiguration.PageHints.class)
 public class ConnectionLimitEndpointAutoConfiguration {
 
     /** Made by Spring. */
@@ -29,5 +36,24 @@ public class ConnectionLimitEndpointAutoConfiguration {
     ConnectionLimitEndpoint connectionLimitEndpoint(
             ConnectionLimiter limiter, ConnectionLimitEndpointProperties properties) {
         return new ConnectionLimitEndpoint(limiter, properties);
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    @ConditionalOnProperty("management.endpoint.connlimit.page")
+    ConnectionLimitPage connectionLimitPage(
+            ConnectionLimiter limiter, ConnectionLimitEndpointProperties properties, Environment environment) {
+        String application = environment.getProperty("spring.application.name", "");
+        StatusPage page = new StatusPage(limiter, application.isBlank() ? "server" : application);
+        return new ConnectionLimitPage(page, properties);
+    }
+
+    /** What the page is made of. */
+    static final class PageHints implements RuntimeHintsRegistrar {
+
+        @Override
+        public void registerHints(RuntimeHints hints, ClassLoader classLoader) {
+            hints.resources().registerPattern("io/github/connlimit/page/page.*");
+        }
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.page.StatusPage;
 import java.net.http.HttpResponse;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -100,6 +101,51 @@ class ActuatorTest {
             assertThat(unknown.statusCode()).isEqualTo(400);
             assertThat(unknown.body()).contains("maxPerCleint");
             assertThat(app.limiter().limits().maxPerClient()).isEqualTo(7);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.github.connlimit.springboot.it.ServersTest#kinds")
+    void showsAPageIfAskedFor(ServersTest.Kind kind) throws Exception {
+        try (Running app = kind.start(
+                        EXPOSED,
+                        "connlimit.max-per-client=6",
+                        "management.endpoint.connlimit.page=true",
+                        "spring.application.name=shop");
+                Clients clients = new Clients(app.port(), false)) {
+            assertThat(clients.served(2, 11)).isEqualTo(6);
+            HttpResponse<String> page = Clients.exchange(app.port(), "GET", PATH + "/page", "");
+            assertThat(page.headers().firstValue("Content-Type")).contains("text/html;charset=utf-8");
+            assertThat(page.body())
+                    .isEqualTo(new StatusPage(app.limiter(), "any")
+                            .answer("GET", null)
+                            .body());
+
+            HttpResponse<String> data = Clients.exchange(app.port(), "GET", PATH + "/page?view=data", "");
+            assertThat(data.headers().firstValue("Content-Type")).contains("application/json;charset=utf-8");
+            JsonObject shown = json(data);
+            assertThat(shown.get("name").getAsString()).isEqualTo("shop");
+            assertThat(shown.getAsJsonObject("refused").get("connections").getAsInt())
+                    .isEqualTo(5);
+            assertThat(shown.has("topClients")).isFalse();
+
+            assertThat(Clients.get(app.port(), PATH + "/pages")).startsWith("404 ");
+            assertThat(json(Clients.exchange(app.port(), "GET", PATH, "")).has("figures"))
+                    .isTrue();
+        }
+    }
+
+    @Test
+    void thePageShowsClientsIfAskedFor() throws Exception {
+        try (Running app = Running.start(
+                EXPOSED,
+                "management.endpoint.connlimit.page=true",
+                "management.endpoint.connlimit.show-clients=always")) {
+            assertThat(Clients.get(app.port(), PATH + "/page?view=data"))
+                    .contains("\"name\":\"server\"", "\"client\":\"127.0.0.1/32\"");
+        }
+        try (Running app = Running.start(EXPOSED)) {
+            assertThat(Clients.get(app.port(), PATH + "/page")).startsWith("404 ");
         }
     }
 

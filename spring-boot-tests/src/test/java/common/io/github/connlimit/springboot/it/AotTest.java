@@ -21,6 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 class AotTest {
 
     private static final Pattern STARTED = Pattern.compile("Tomcat started on port (\\d+)");
+    private static final String EXPOSED = "--management.endpoints.web.exposure.include=connlimit";
+    private static final String PAGE = "--management.endpoint.connlimit.page=true";
     private static final String CLASS_PATH = System.getProperty("java.class.path");
 
     @TempDir
@@ -62,12 +64,16 @@ class AotTest {
                 // Both containers are on the class path.
                 "--spring.autoconfigure.exclude="
                         + "org.springframework.boot.jetty.autoconfigure.servlet.JettyServletWebServerAutoConfiguration",
+                EXPOSED,
+                PAGE,
                 "--connlimit.max-per-client=2"));
         StringBuilder metadata = new StringBuilder();
         for (Path file : files(resources)) {
-            metadata.append(Files.readString(file));
+            metadata.append(Files.readString(file).replace("\\/", "/"));
         }
-        assertThat(metadata).contains(ConnectionLimitHttp11NioProtocol.class.getName());
+        assertThat(metadata)
+                .contains(ConnectionLimitHttp11NioProtocol.class.getName())
+                .contains("io/github/connlimit/page/page.");
 
         List<String> compile = new ArrayList<>(List.of(
                 java("javac"), "-proc:none", "-nowarn", "-cp", CLASS_PATH + File.pathSeparator + classes, "-d"));
@@ -84,6 +90,8 @@ class AotTest {
                         String.join(File.pathSeparator, classes.toString(), resources.toString(), CLASS_PATH),
                         App.class.getName(),
                         "--server.port=0",
+                        EXPOSED,
+                        PAGE,
                         "--connlimit.max-per-client=2")
                 .redirectErrorStream(true)
                 .redirectOutput(log)
@@ -96,6 +104,8 @@ class AotTest {
                     });
             try (Clients clients = new Clients(Integer.parseInt(started.group(1)), false)) {
                 assertThat(clients.served(2, 8)).isEqualTo(2);
+                assertThat(Clients.get(Integer.parseInt(started.group(1)), "/actuator/connlimit/page?view=data"))
+                        .contains("\"largestClient\":2");
             }
             assertThat(Files.readString(log.toPath()))
                     .contains("Starting AOT-processed App")

@@ -50,6 +50,14 @@ class DocsSnippetsTest {
     }
 
     @Test
+    void showsThePage() throws Exception {
+        String properties = Docs.snippet("spring-boot-actuator") + Docs.snippet("spring-boot-page");
+        try (Running app = start(properties)) {
+            assertThat(Clients.get(app.port(), "/actuator/connlimit/page")).startsWith("200 <!DOCTYPE html>");
+        }
+    }
+
+    @Test
     void changesALimitByTheEndpoint() throws Exception {
         Matcher curl = CURL.matcher(Docs.snippet("spring-boot-write"));
         assertThat(curl.matches()).isTrue();
