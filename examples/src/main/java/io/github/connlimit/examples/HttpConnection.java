@@ -120,11 +120,11 @@ final class HttpConnection {
 
     private void send(Answer answer, boolean keepAlive) throws IOException {
         byte[] body = answer.bytes();
-        String head = "HTTP/1.1 " + answer.status() + " \r\n"
-                + "Content-Type: " + answer.contentType() + "\r\n"
-                + "Content-Length: " + body.length + "\r\n"
-                + "Connection: " + (keepAlive ? "keep-alive" : "close") + "\r\n\r\n";
-        byte[] headBytes = head.getBytes(StandardCharsets.US_ASCII);
+        StringBuilder head = new StringBuilder("HTTP/1.1 " + answer.status() + " \r\n");
+        answer.headers().forEach((name, value) -> head.append(name + ": " + value + "\r\n"));
+        head.append("Content-Length: " + body.length + "\r\n");
+        head.append("Connection: " + (keepAlive ? "keep-alive" : "close") + "\r\n\r\n");
+        byte[] headBytes = head.toString().getBytes(StandardCharsets.US_ASCII);
         byte[] response = new byte[headBytes.length + body.length];
         System.arraycopy(headBytes, 0, response, 0, headBytes.length);
         System.arraycopy(body, 0, response, headBytes.length, body.length);

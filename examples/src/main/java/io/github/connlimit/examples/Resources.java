@@ -5,6 +5,11 @@ import com.google.gson.GsonBuilder;
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.LimiterSnapshot;
+import io.github.connlimit.micrometer.ConnectionLimitMetrics;
+import io.github.connlimit.page.PageResponse;
+import io.github.connlimit.page.StatusPage;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -13,19 +18,25 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What every example server serves over HTTP: {@code /}, {@code /hold} and {@code /limits}. This class is thread-safe
- * and never waits.
+ * What every example server serves over HTTP: {@code /}, {@code /hold}, {@code /limits}, {@code /metrics} and
+ * {@code /status}. This class is thread-safe and never waits.
  */
 final class Resources {
 
     static final int MAX_HOLD_MILLIS = 60_000;
 
+    private static final String NAME = "example";
+
     private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
 
     private final Optional<ConnectionLimiter> limiter;
+    private final Optional<StatusPage> page;
+    private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
 
     Resources(Optional<ConnectionLimiter> limiter) {
         this.limiter = limiter;
+        this.page = limiter.map(some -> new StatusPage(some, NAME));
+        limiter.ifPresent(some -> new ConnectionLimitMetrics(some, NAME).bindTo(registry));
     }
 
     /**
@@ -40,7 +51,9 @@ final class Resources {
                 case "/" -> method.equals("GET") ? Answer.text(200, "OK") : notAllowed("GET");
                 case "/hold" -> method.equals("GET") ? hold(parameters(query)) : notAllowed("GET");
                 case "/limits" -> limits(method, query, local);
-                default -> Answer.text(404, "not found; there are /, /hold?ms=N and /limits");
+                case "/metrics" -> method.equals("GET") ? metrics(local) : notAllowed("GET");
+                case "/status" -> method.equals("GET") ? status(query, local) : notAllowed("GET");
+                default -> Answer.text(404, "not found; there are /, /hold?ms=N, /limits, /metrics and /status");
             };
         } catch (IllegalArgumentException bad) {
             return Answer.text(400, bad.getMessage());
@@ -63,7 +76,7 @@ final class Resources {
 
     private Answer limits(String method, String query, boolean local) {
         if (limiter.isEmpty()) {
-            return Answer.text(404, "this server was started with --off: nothing is limited or counted");
+            return off();
         }
         return switch (method) {
             case "GET" -> Answer.json(GSON.toJson(Figures.of(limiter.get())));
@@ -74,6 +87,33 @@ final class Resources {
                         : Answer.text(403, "limits are changed from the server's own machine only");
             default -> notAllowed("GET, PUT");
         };
+    }
+
+    private static Answer off() {
+        return Answer.text(404, "this server was started with --off: nothing is limited or counted");
+    }
+
+    private Answer metrics(boolean local) {
+        if (limiter.isEmpty()) {
+            return off();
+        }
+        return local
+                ? new Answer(200, Answer.type("text/plain;version=0.0.4;charset=utf-8"), registry.scrape(), 0)
+                : Answer.text(403, "metrics are for the server's own machine only");
+    }
+
+    /** With addresses of clients, which are nobody else's business. */
+    private Answer status(String query, boolean local) {
+        if (page.isEmpty()) {
+            return off();
+        }
+        if (!local) {
+            return Answer.text(403, "the page is for the server's own machine only");
+        }
+        PageResponse response = page.get().answer("GET", query);
+        Map<String, String> headers = new HashMap<>(response.headers());
+        headers.remove("Content-Length");
+        return new Answer(response.status(), headers, response.body(), 0);
     }
 
     private static Answer change(ConnectionLimiter limiter, Map<String, String> parameters) {

@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Keeps a server running until SIGTERM or Ctrl-C.",
             "It prints \"listening on PORT\" when it is ready, and serves GET /, GET /hold?ms=N,"
-                    + " GET /limits, PUT /limits?max-per-client=N and, but for tcp, a WebSocket echo at /ws."
+                    + " GET /limits, PUT /limits?max-per-client=N and, but for tcp, a WebSocket echo at /ws.",
+            "For the server's own machine, GET /metrics has the figures for Prometheus, and GET /status a page."
         })
 final class ServeCommand implements Callable<Integer> {
 

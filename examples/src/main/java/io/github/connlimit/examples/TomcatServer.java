@@ -196,7 +196,7 @@ final class TomcatServer implements ExampleServer {
         private static void send(Answer answer, HttpServletResponse response) throws IOException {
             byte[] body = answer.bytes();
             response.setStatus(answer.status());
-            response.setContentType(answer.contentType());
+            answer.headers().forEach(response::setHeader);
             response.setContentLength(body.length);
             response.getOutputStream().write(body);
         }

@@ -47,15 +47,29 @@ class CommandSnippetsIT {
         assertThat(curls.get(0)).startsWith("curl " + base + "/");
         assertThat(curls.get(1)).startsWith("curl -X PUT " + base + "/");
 
-        String[] onAnyPort = Arrays.stream(arguments)
-                .map(argument -> argument.equals("8080") ? "0" : argument)
-                .toArray(String[]::new);
-        try (ExamplesProcess server = ExamplesProcess.start(directory, onAnyPort)) {
+        try (ExamplesProcess server = ExamplesProcess.start(directory, onAnyPort(arguments))) {
             Requests requests = new Requests(server.awaitPort(), false, HttpClient.Version.HTTP_1_1);
             String path = curls.get(0).substring(("curl " + base).length());
             assertThat(requests.get(path)).startsWith("200 {\"limit\":20,");
             path = curls.get(1).substring(("curl -X PUT " + base).length());
             assertThat(requests.put(path)).startsWith("200 {\"limit\":5,");
+        }
+    }
+
+    private static String[] onAnyPort(String[] arguments) {
+        return Arrays.stream(arguments)
+                .map(argument -> argument.equals("8080") ? "0" : argument)
+                .toArray(String[]::new);
+    }
+
+    @Test
+    void servesThePage() throws Exception {
+        String[] arguments = arguments(Docs.snippet("page-example").trim());
+        assertThat(arguments).containsSequence("--port", "8080");
+        assertThat(Docs.text(Docs.ROOT.resolve("docs/page.md"))).contains("<http://localhost:8080/status>");
+        try (ExamplesProcess server = ExamplesProcess.start(directory, onAnyPort(arguments))) {
+            Requests requests = new Requests(server.awaitPort(), false, HttpClient.Version.HTTP_1_1);
+            assertThat(requests.get("/status")).startsWith("200 <!DOCTYPE html>");
         }
     }
 

@@ -114,6 +114,7 @@ class DocsTest {
     void namesDependenciesAsTheyAreBuilt() {
         Matcher shown = DEPENDENCY.matcher(Docs.snippet("dependency")
                 + Docs.snippet("micrometer-dependency")
+                + Docs.snippet("page-dependency")
                 + Docs.snippet("spring-boot-dependency"));
         int count = 0;
         while (shown.find()) {

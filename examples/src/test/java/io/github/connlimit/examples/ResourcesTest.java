@@ -72,8 +72,34 @@ class ResourcesTest {
                         + "\"dryRunRefused\":0,\"dryRunTimedOut\":0,\"responded\":0,\"reset\":0,\"topClients\":[]}\n");
     }
 
+    @Test
+    void showsMetricsAndThePage() throws Exception {
+        assertThat(get("/metrics", null).headers())
+                .containsEntry("Content-Type", "text/plain;version=0.0.4;charset=utf-8");
+        assertThat(get("/metrics", null).body())
+                .contains("# TYPE connlimit_connections_refused_total counter")
+                .contains("connlimit_limit{name=\"example\"} 100.0");
+        assertThat(get("/status", null).headers())
+                .containsEntry("Content-Type", "text/html;charset=utf-8")
+                .containsKey("Content-Security-Policy");
+        assertThat(get("/status", "view=data").body())
+                .startsWith("{\"name\":\"example\",\"dryRun\":false,\"limit\":100,");
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"/", "/hold", "/limits"})
+    @ValueSource(strings = {"/metrics", "/status"})
+    void showsNobodyElseWhoIsConnected(String path) {
+        for (String query : new String[] {null, "view=data"}) {
+            assertThat(resources.answer("GET", path, query, false).status()).isEqualTo(403);
+        }
+        assertThat(new Resources(Optional.empty())
+                        .answer("GET", path, null, true)
+                        .status())
+                .isEqualTo(404);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/", "/hold", "/limits", "/metrics", "/status"})
     void knowsNoOtherMethods(String path) {
         assertThat(resources.answer("DELETE", path, "ms=0", true).status()).isEqualTo(405);
     }

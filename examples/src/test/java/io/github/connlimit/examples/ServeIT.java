@@ -78,6 +78,17 @@ class ServeIT {
             assertThat(top.toString())
                     .isEqualTo("{\"client\":\"127.0.0.2/32\",\"open\":3,\"pending\":0,\"streams\":0,\"limit\":3}");
 
+            assertThat(requests.get("/metrics"))
+                    .contains("\nconnlimit_client_connections_max{name=\"example\"} 3.0\n")
+                    .contains("\nconnlimit_connections_refused_total{name=\"example\",reason=\"connections\"} 3.0\n");
+            assertThat(requests.get("/status?view=data"))
+                    .startsWith("200 {\"name\":\"example\",")
+                    .contains("{\"client\":\"127.0.0.2/32\",\"open\":3,\"pending\":0,\"streams\":0,\"limit\":3}");
+            HttpResponse<String> page = requests.exchange("GET", "/status");
+            assertThat(page.headers().firstValue("Content-Security-Policy").orElseThrow())
+                    .startsWith("default-src 'none'; ");
+            assertThat(page.body()).startsWith("<!DOCTYPE html>").endsWith("</html>\n");
+
             greedy.get(0).close();
             await().atMost(TIMEOUT).until(() -> requests.openConnectionsOf("127.0.0.2/32") == 2);
             open(2, "127.0.0.2", port, tls, 1);
@@ -302,6 +313,10 @@ class ServeIT {
             try (TestClient posing = TestClient.connected("127.0.0.2", port, false)) {
                 assertThat(posing.request("PUT", "/limits?max-per-client=1", "X-Forwarded-For: 127.0.0.1\r\n"))
                         .startsWith("403 ");
+                for (String target : List.of("/metrics", "/status", "/status?view=data")) {
+                    assertThat(posing.request("GET", target, forwarded.replace("192.0.2.1", "127.0.0.1")))
+                            .startsWith("403 ");
+                }
             }
         }
     }
