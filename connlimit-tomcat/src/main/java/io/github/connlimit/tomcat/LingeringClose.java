@@ -1,5 +1,6 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
@@ -52,10 +53,11 @@ abstract class LingeringClose<U extends NetworkChannel> {
     /**
      * Answers, and closes when the client does. Takes over both the channel and the place.
      *
+     * @param client whose connection it is
      * @param gate for errors
      */
-    void respond(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
-        RefusedConnection refused = new RefusedConnection(channel, place, gate);
+    void respond(U channel, Cidr client, RefusalBudget.Place place, ConnectionGate<U> gate) {
+        RefusedConnection refused = new RefusedConnection(channel, client, place, gate);
         open.add(refused);
         try {
             begin(refused);
@@ -67,6 +69,12 @@ abstract class LingeringClose<U extends NetworkChannel> {
         }
     }
 
+    /**
+     * Notices which connections the client has closed, so that their places are free for its next one. For the accept
+     * thread: does next to nothing, and nothing at all if ends are noticed when they happen.
+     */
+    void noticeEnds(Cidr client) {}
+
     /** Sends the answer, or what of it can be sent without blocking, and sees to it that the rest follows. */
     abstract void begin(RefusedConnection refused) throws IOException;
 
@@ -74,6 +82,7 @@ abstract class LingeringClose<U extends NetworkChannel> {
     final class RefusedConnection {
 
         final U channel;
+        final Cidr client;
         final ByteBuffer response = Refusal.httpResponse();
         private final RefusalBudget.Place place;
         private final ConnectionGate<U> gate;
@@ -81,8 +90,9 @@ abstract class LingeringClose<U extends NetworkChannel> {
         private final AtomicBoolean ended = new AtomicBoolean();
         private long bytes;
 
-        private RefusedConnection(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
+        private RefusedConnection(U channel, Cidr client, RefusalBudget.Place place, ConnectionGate<U> gate) {
             this.channel = channel;
+            this.client = client;
             this.place = place;
             this.gate = gate;
         }

@@ -1,5 +1,6 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.Cidr;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
@@ -8,14 +9,24 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Predicate;
 
 /** For NIO: one task looks after all that linger, again and again for as long as there are any. */
 final class NioLingeringClose extends LingeringClose<SocketChannel> {
 
     private static final int INTERVAL_MILLIS = 10;
 
+    /** A flood of refusals has the accept thread look no more often than this. */
+    private static final long NOTICE_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
+
+    /** How much the accept thread reads of one connection; more is for the task. */
+    private static final int NOTICE_BYTES = 4 * 1024;
+
     /** What is looked after: from when the answer has been begun. */
     private final Queue<RefusedConnection> begun = new ConcurrentLinkedQueue<>();
+
+    /** When the accept thread looked last. */
+    private volatile long noticedNanos = System.nanoTime() - NOTICE_NANOS;
 
     /** What is to look after them next, or {@code null}. */
     private final AtomicReference<Look> next = new AtomicReference<>();
@@ -63,7 +74,7 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> {
                 return;
             }
             try {
-                attendAll();
+                attend(refused -> true, Integer.MAX_VALUE);
             } finally {
                 if (next.compareAndSet(this, null) && !begun.isEmpty()) {
                     scheduleIfNeeded();
@@ -72,15 +83,29 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> {
         }
     }
 
-    private void attendAll() {
-        ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+    /** Without this, a client that closes at once and comes again would find its few places taken until the next look. */
+    @Override
+    void noticeEnds(Cidr client) {
+        long now = System.nanoTime();
+        if (!begun.isEmpty() && now - noticedNanos >= NOTICE_NANOS) {
+            noticedNanos = now;
+            attend(refused -> refused.client.equals(client), NOTICE_BYTES);
+        }
+    }
+
+    /** @param most how many bytes to read of each */
+    private void attend(Predicate<RefusedConnection> which, int most) {
+        ByteBuffer buffer = ByteBuffer.allocate(Math.min(most, BUFFER_BYTES));
         for (Iterator<RefusedConnection> all = begun.iterator(); all.hasNext(); ) {
             RefusedConnection refused = all.next();
+            if (!which.test(refused)) {
+                continue;
+            }
             try {
                 boolean goesOn;
                 // Of two that look, one has begun before a stop and goes on after the next start.
                 synchronized (refused) {
-                    goesOn = attend(refused, buffer);
+                    goesOn = attend(refused, buffer, most);
                 }
                 if (!goesOn) {
                     refused.end();
@@ -94,18 +119,20 @@ final class NioLingeringClose extends LingeringClose<SocketChannel> {
     }
 
     /** Does what can be done without waiting; tells whether there may be more to do. */
-    private static boolean attend(LingeringClose<SocketChannel>.RefusedConnection refused, ByteBuffer buffer)
+    private static boolean attend(LingeringClose<SocketChannel>.RefusedConnection refused, ByteBuffer buffer, int most)
             throws IOException {
         if (refused.response.hasRemaining()) {
             send(refused);
         }
         int count;
-        while ((count = refused.channel.read(buffer.clear())) > 0) {
+        int left = most;
+        while ((count = refused.channel.read(buffer.clear())) > 0 && left > 0) {
+            left -= count;
             if (!refused.received(count)) {
                 return false;
             }
         }
-        return count == 0 && refused.millisLeft() > 0;
+        return count >= 0 && refused.millisLeft() > 0;
     }
 
     private static void send(LingeringClose<SocketChannel>.RefusedConnection refused) throws IOException {

@@ -1,5 +1,6 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
@@ -50,9 +51,11 @@ final class Refusals<U extends NetworkChannel> {
             if (own != null && peer != null) {
                 own.refuse(channel, peer);
             } else if (how == Refusal.RESPOND && peer != null) {
+                Cidr client = gate.limiter().limits().clientOf(peer);
+                lingering.noticeEnds(client);
                 Optional<RefusalBudget.Place> place = gate.tryRespond(peer, transport.isSecure());
                 if (place.isPresent()) {
-                    return respond(channel, place.get(), gate);
+                    return respond(channel, client, place.get(), gate);
                 }
                 transport.resetOnClose(channel);
             } else if (how != Refusal.CLOSE) {
@@ -67,12 +70,12 @@ final class Refusals<U extends NetworkChannel> {
         return false;
     }
 
-    private boolean respond(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
+    private boolean respond(U channel, Cidr client, RefusalBudget.Place place, ConnectionGate<U> gate) {
         if (transport.isSecure()) {
             tlsRefusals.begin(channel, place, gate);
             return true;
         }
-        lingering.respond(channel, place, gate);
+        lingering.respond(channel, client, place, gate);
         return false;
     }
 

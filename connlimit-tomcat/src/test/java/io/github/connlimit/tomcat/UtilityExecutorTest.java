@@ -4,6 +4,7 @@ import static java.time.Duration.ofSeconds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
@@ -57,19 +58,21 @@ class UtilityExecutorTest {
                 new ConnectionLimiter(ConnectionLimits.builder().build()));
         NioLingeringClose lingering = new NioLingeringClose(new RealSockets());
         InetAddress loopback = InetAddress.getLoopbackAddress();
+        Cidr who = Cidr.of(loopback, 32);
         try (ServerSocketChannel server = ServerSocketChannel.open().bind(new InetSocketAddress(loopback, 0))) {
             for (int i = 0; i < 3; i++) {
                 lingering.start();
                 try (SocketChannel client = SocketChannel.open(server.getLocalAddress());
                         SocketChannel refused = server.accept()) {
                     RefusalBudget.Place place = gate.tryRespond(loopback, false).orElseThrow();
-                    lingering.respond(refused, place, gate);
+                    lingering.respond(refused, who, place, gate);
                     client.shutdownOutput();
                     await().atMost(ofSeconds(30)).until(() -> !refused.isOpen());
                 }
                 try (SocketChannel client = SocketChannel.open(server.getLocalAddress());
                         SocketChannel silent = server.accept()) {
-                    lingering.respond(silent, gate.tryRespond(loopback, false).orElseThrow(), gate);
+                    lingering.respond(
+                            silent, who, gate.tryRespond(loopback, false).orElseThrow(), gate);
                     assertThat(client.isOpen()).isTrue();
                     lingering.stop();
                     assertThat(executor.shutdownNow()).hasSize(1);

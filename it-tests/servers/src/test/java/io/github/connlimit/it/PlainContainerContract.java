@@ -55,6 +55,21 @@ interface PlainContainerContract extends ContainerContract {
         assertThat(bed().events().admitted()).isEqualTo(20);
     }
 
+    /** Who closes as soon as it has its answer finds its places free when it comes again. */
+    @Test
+    default void respondAnswersOneAfterTheOther() throws Exception {
+        startResponding();
+        TestConnection admitted = bed().admitted(ALICE);
+        for (int i = 0; i < 200; i++) {
+            try (TestConnection refused = bed().connect(ALICE)) {
+                refused.awaitEnd();
+            }
+        }
+        assertThat(bed().limiter().snapshot().responded()).isGreaterThanOrEqualTo(199);
+        assertThat(bed().events().refused()).isEqualTo(200);
+        bed().assertServed(admitted);
+    }
+
     @Test
     default void respondReachesClientThatSendsBody() throws Exception {
         startResponding();
