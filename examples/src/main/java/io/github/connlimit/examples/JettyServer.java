@@ -1,5 +1,6 @@
 package io.github.connlimit.examples;
 
+import io.github.connlimit.jetty.ConnectionLimitConnector;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -42,8 +43,7 @@ final class JettyServer implements ExampleServer {
 
     static JettyServer start(ServerSettings settings) throws Exception {
         Server server = new Server();
-        ServerConnector connector =
-                new ServerConnector(server, connectionFactories(settings).toArray(ConnectionFactory[]::new));
+        ServerConnector connector = connector(server, settings);
         connector.setHost(settings.address().getAddress().getHostAddress());
         connector.setPort(settings.address().getPort());
         connector.setIdleTimeout(ServerSettings.IDLE_MILLIS);
@@ -61,6 +61,13 @@ final class JettyServer implements ExampleServer {
             throw error;
         }
         return new JettyServer(server, connector);
+    }
+
+    private static ServerConnector connector(Server server, ServerSettings settings) {
+        ConnectionFactory[] factories = connectionFactories(settings).toArray(ConnectionFactory[]::new);
+        return settings.limiter().isPresent()
+                ? new ConnectionLimitConnector(server, settings.limiter().get(), factories)
+                : new ServerConnector(server, factories);
     }
 
     private static List<ConnectionFactory> connectionFactories(ServerSettings settings) {

@@ -37,13 +37,16 @@ class JettySnippetsTest {
                 .exempt("192.0.2.10") // this one without limit
                 .build());
 
-        Server server = new Server(port);
+        Server server = new Server();
+        ServerConnector connector = new ConnectionLimitConnector(server, limiter); // refuses at the least cost
+        connector.setPort(port);
+        server.addConnector(connector);
         server.setHandler(handler);
-        server.addBean(new ConnectionLimitInstaller(limiter)); // every TCP connector, one count
+        server.addBean(new ConnectionLimitInstaller(limiter)); // streams, proxies, and all other connectors
         server.start();
         // end::jetty-embedded[]
         try {
-            LimitAssertions.assertLimit(50, limiter, ((ServerConnector) server.getConnectors()[0]).getLocalPort());
+            LimitAssertions.assertLimit(50, limiter, connector.getLocalPort());
         } finally {
             server.stop();
         }
@@ -77,18 +80,17 @@ class JettySnippetsTest {
     }
 
     @Test
-    void limitsByAConnectorOfItsOwn() throws Exception {
+    void limitsWhateverConnectorsThereAre() throws Exception {
         ConnectionLimiter limiter =
                 new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(3).build());
-        Server server = new Server();
+        Server server = new Server(0);
         server.setHandler(new Ok());
-        // tag::jetty-limit-connector[]
-        ServerConnector connector = new ConnectionLimitConnector(server, limiter); // not new ServerConnector
-        // end::jetty-limit-connector[]
-        server.addConnector(connector);
+        // tag::jetty-installer[]
+        server.addBean(new ConnectionLimitInstaller(limiter)); // every TCP connector, one count
+        // end::jetty-installer[]
         server.start();
         try {
-            LimitAssertions.assertLimit(3, limiter, connector.getLocalPort());
+            LimitAssertions.assertLimit(3, limiter, ((ServerConnector) server.getConnectors()[0]).getLocalPort());
         } finally {
             server.stop();
         }
