@@ -18,6 +18,7 @@ import org.openjdk.jcstress.infra.results.II_Result;
 public final class LimiterStress {
 
     static final InetAddress CLIENT = address(1);
+    private static final InetAddress OTHER = address(2);
 
     private LimiterStress() {}
 
@@ -141,6 +142,69 @@ public final class LimiterStress {
         @Arbiter
         public void count(III_Result result) {
             result.r3 = limiter.openConnections(CLIENT) - 1;
+        }
+    }
+
+    /** Two connections of two clients, and one place for all. */
+    @JCStressTest
+    @Outcome(
+            id = {"1, 0, 1", "0, 1, 1"},
+            expect = ACCEPTABLE,
+            desc = "one is admitted")
+    @State
+    public static class LastPlaceOfAll {
+
+        private static final ConnectionLimits LIMITS =
+                ConnectionLimits.builder().maxTotal(2).build();
+
+        private final ConnectionLimiter limiter = limiter(LIMITS);
+
+        public LastPlaceOfAll() {
+            limiter.tryAcquire(CLIENT).orElseThrow();
+        }
+
+        @Actor
+        public void acquire(III_Result result) {
+            result.r1 = tryAcquire(limiter);
+        }
+
+        @Actor
+        public void acquireForAnother(III_Result result) {
+            result.r2 = limiter.tryAcquire(OTHER).isPresent() ? 1 : 0;
+        }
+
+        @Arbiter
+        public void count(III_Result result) {
+            result.r3 = (int) limiter.snapshot().openConnections() - 1;
+        }
+    }
+
+    /** A client's connection comes while the one that takes the last place of all goes. */
+    @JCStressTest
+    @Outcome(id = "0, 0", expect = ACCEPTABLE, desc = "refused before the place was free")
+    @Outcome(id = "1, 1", expect = ACCEPTABLE, desc = "admitted after the place was free")
+    @State
+    public static class CloseAtTheTotal {
+
+        private static final ConnectionLimits LIMITS =
+                ConnectionLimits.builder().maxTotal(1).build();
+
+        private final ConnectionLimiter limiter = limiter(LIMITS);
+        private final ConnectionPermit present = limiter.tryAcquire(OTHER).orElseThrow();
+
+        @Actor
+        public void close() {
+            present.close();
+        }
+
+        @Actor
+        public void acquire(II_Result result) {
+            result.r1 = tryAcquire(limiter);
+        }
+
+        @Arbiter
+        public void count(II_Result result) {
+            result.r2 = (int) limiter.snapshot().openConnections();
         }
     }
 

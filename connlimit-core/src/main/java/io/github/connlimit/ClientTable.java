@@ -1,5 +1,7 @@
 package io.github.connlimit;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Consumer;
@@ -16,11 +18,24 @@ final class ClientTable {
     /** A part of the table, with the totals of its clients. */
     static final class Part extends Stripe<Client> {
 
+        private static final VarHandle ADMITTED = varHandle("admitted");
+        private static final VarHandle CLOSED = varHandle("closed");
+
+        // Written by the holder of the monitor only, whose end makes them visible: more than a plain write would be
+        // felt.
         private long admitted;
         private long closed;
 
         /** Of the clients that have a limit: the others are proxies and health checkers, often larger than any client. */
         private final ClientSizes sizes = new ClientSizes();
+
+        private static VarHandle varHandle(String field) {
+            try {
+                return MethodHandles.lookup().findVarHandle(Part.class, field, long.class);
+            } catch (ReflectiveOperationException impossible) {
+                throw new ExceptionInInitializerError(impossible);
+            }
+        }
 
         /** Finds a client; for the holder of the monitor. */
         Client get(int hash, long high, long low, int prefix) {
@@ -113,6 +128,59 @@ final class ClientTable {
         synchronized (part) {
             return part.countDown(client);
         }
+    }
+
+    /**
+     * No more than were open in all at one moment of this call: what is admitted meanwhile may be missing, what is closed
+     * meanwhile is not in it.
+     */
+    long leastOpen() {
+        long admitted = admitted();
+        return admitted - closed();
+    }
+
+    /**
+     * No fewer than were open in all at one moment of this call: what is admitted meanwhile may be in it, what is closed
+     * meanwhile still is.
+     */
+    long mostOpen() {
+        long closed = closed();
+        return admitted() - closed;
+    }
+
+    private long admitted() {
+        long sum = 0;
+        for (Part part : parts) {
+            sum += (long) Part.ADMITTED.getAcquire(part);
+        }
+        return sum;
+    }
+
+    private long closed() {
+        long sum = 0;
+        for (Part part : parts) {
+            sum += (long) Part.CLOSED.getAcquire(part);
+        }
+        return sum;
+    }
+
+    /**
+     * Whether one more connection in each part may reach a total. If not, whoever holds the monitor of a part can count one
+     * up and stays below it, whatever the holders of the others do.
+     */
+    boolean mayReach(long total) {
+        return mostOpen() + STRIPES >= total;
+    }
+
+    /** How many connections are open in all, each part read after whatever it was at has ended. */
+    long settledOpen() {
+        long open = 0;
+        for (Part part : parts) {
+            synchronized (part) {
+                open += part.admitted - part.closed;
+            }
+        }
+        return open;
     }
 
     /** Runs an action while no other thread changes any count: for what has to be atomic over all clients. */

@@ -86,7 +86,7 @@ public final class ConnectionGate<C> {
             }
             // Read before any listener hears of the connection. A change after that is for later connections.
             Duration timeout = limiter.limits().handshakeTimeout();
-            permit = tryAcquire(channel, peer, phase != null);
+            permit = tryAcquire(channel, peer, phase != null, 0);
             if (permit == null) {
                 return false;
             }
@@ -108,8 +108,8 @@ public final class ConnectionGate<C> {
         }
     }
 
-    private GatePermit<C> tryAcquire(C channel, InetAddress client, boolean pending) {
-        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel));
+    private GatePermit<C> tryAcquire(C channel, InetAddress client, boolean pending, int replaced) {
+        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel), replaced);
     }
 
     private void setDeadline(GatePermit<C> permit, ConnectionPhase phase, Duration timeout) {
@@ -138,7 +138,7 @@ public final class ConnectionGate<C> {
             if (present == null || !limiter.limits().isExempt(peer)) {
                 return true;
             }
-            fresh = tryAcquire(channel, address, present.isPending());
+            fresh = tryAcquire(channel, address, present.isPending(), 1);
             if (fresh == null) {
                 return false;
             }

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.PriorityQueue;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -18,7 +20,9 @@ import javax.management.DynamicMBean;
  * thread-safe and never blocks.
  *
  * <p>The limit is exact under any concurrency: a client never has more permits than its limit when it gets one, and is
- * never refused while it has fewer. A client without permits takes no memory.
+ * never refused while it has fewer, unless {@link ConnectionLimits#maxTotal} is reached. That one is never exceeded by a
+ * client that no rule exempts; connections that are closed while it is looked at may count. A client without permits takes
+ * no memory.
  *
  * @since 0.1.0
  */
@@ -35,6 +39,10 @@ public final class ConnectionLimiter {
     private final SummaryLog summaries;
     private final RefusalBudget refusalBudget;
     private final Recorder recorder;
+
+    /** Held for each admission while {@link ConnectionLimits#maxTotal} may be reached; before the monitor of any part. */
+    private final Lock nearTotal = new ReentrantLock();
+
     private final Supplier<ConnectionPermit> established = () -> new ConnectionPermit(this, false);
 
     /** Written only while no count changes, so that a decision and its count are one step under the same limits. */
@@ -104,6 +112,11 @@ public final class ConnectionLimiter {
      * @return {@code null} if the client is at a limit
      */
     <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound) {
+        return tryAcquire(address, unbound, 0);
+    }
+
+    /** @param replaced how many connections the new one is to take the place of, which count in the total until then */
+    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound, int replaced) {
         IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
         P permit = null;
         while (true) {
@@ -115,15 +128,24 @@ public final class ConnectionLimiter {
             int hash = Client.hash(high, low, prefix);
             ClientTable.Part part = clients.part(hash);
             boolean dryRun = read.limits.dryRun();
+            long total = read.limits.maxTotal() == 0 || range.exempt()
+                    ? Long.MAX_VALUE
+                    : (long) read.limits.maxTotal() + replaced;
 
             // A look without waiting for anybody: a flood of refusals holds up nothing else.
             Client client = part.look(hash, high, low, prefix);
             if (client != null && !dryRun) {
                 int open = client.open();
-                if (reached(open, range.limit()) && inForce == read) {
+                if (reached(open, range.limit()) && isEnforced(read.limits) && inForce == read) {
                     refused(client, open, RefusalReason.CONNECTIONS, false);
                     return null;
                 }
+            }
+            boolean near = total != Long.MAX_VALUE && clients.mayReach(total);
+            if (near && !dryRun && clients.leastOpen() >= total && inForce == read) {
+                Client known = client == null ? new Client(high, low, prefix) : client;
+                refused(known, known.open(), RefusalReason.TOTAL, false);
+                return null;
             }
             // Before anything is counted: running out of memory must not lose a count.
             if (permit == null) {
@@ -132,22 +154,35 @@ public final class ConnectionLimiter {
             Client newcomer = client == null ? new Client(high, low, prefix) : null;
             int open;
             RefusalReason over;
-            synchronized (part) {
-                if (inForce != read) {
-                    continue;
-                }
-                client = part.get(hash, high, low, prefix);
-                if (client == null) {
-                    client = newcomer == null ? new Client(high, low, prefix) : newcomer;
-                }
-                open = client.open();
-                over = over(client, range, permit.isPending() ? read.limits.maxPendingPerClient() : 0);
-                if (over == null || dryRun) {
-                    open = part.countUp(client, range.exempt());
-                    if (permit.isPending()) {
-                        client.countPending();
+            if (near) {
+                nearTotal.lock();
+            }
+            try {
+                boolean full = near && clients.settledOpen() >= total;
+                synchronized (part) {
+                    if (inForce != read || !near && total != Long.MAX_VALUE && clients.mayReach(total)) {
+                        continue;
                     }
-                    permit.bind(client);
+                    client = part.get(hash, high, low, prefix);
+                    if (client == null) {
+                        client = newcomer == null ? new Client(high, low, prefix) : newcomer;
+                    }
+                    open = client.open();
+                    over = over(client, range, read.limits, permit.isPending());
+                    if (over == null && full) {
+                        over = RefusalReason.TOTAL;
+                    }
+                    if (over == null || dryRun) {
+                        open = part.countUp(client, range.exempt());
+                        if (permit.isPending()) {
+                            client.countPending();
+                        }
+                        permit.bind(client);
+                    }
+                }
+            } finally {
+                if (near) {
+                    nearTotal.unlock();
                 }
             }
             if (over != null) {
@@ -164,13 +199,19 @@ public final class ConnectionLimiter {
         }
     }
 
-    /** Which limit one more connection of the client would exceed, or {@code null}. */
-    private static RefusalReason over(Client client, RuleTable.Range range, int maxPending) {
-        if (reached(client.open(), range.limit())) {
-            return RefusalReason.CONNECTIONS;
+    /** Which limit of the client one more connection would exceed, or {@code null}. */
+    private RefusalReason over(Client client, RuleTable.Range range, ConnectionLimits limits, boolean pending) {
+        int maxPending = limits.maxPendingPerClient();
+        boolean full = reached(client.open(), range.limit());
+        boolean tooManyPending = pending && maxPending > 0 && !range.exempt() && client.pending() >= maxPending;
+        if (!full && !tooManyPending || !isEnforced(limits)) {
+            return null;
         }
-        boolean tooManyPending = maxPending > 0 && !range.exempt() && client.pending() >= maxPending;
-        return tooManyPending ? RefusalReason.PENDING : null;
+        return full ? RefusalReason.CONNECTIONS : RefusalReason.PENDING;
+    }
+
+    private boolean isEnforced(ConnectionLimits limits) {
+        return limits.enforceAbove() == 0 || clients.leastOpen() >= limits.enforceAbove();
     }
 
     private static boolean reached(int open, int limit) {
@@ -184,7 +225,7 @@ public final class ConnectionLimiter {
             int limit = now.table().limit(client);
             // Without a reserve or a limit there is nothing to keep streams from.
             boolean any = limit == 0 || now.reservedConnections() == 0;
-            if (!any && client.streams() >= limit - now.reservedConnections()) {
+            if (!any && client.streams() >= limit - now.reservedConnections() && isEnforced(now)) {
                 return false;
             }
             countStream(client);

@@ -37,6 +37,9 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#refusedStreams()}} */
     long getRefusedStreams();
 
+    /** {@return see {@link LimiterSnapshot#refusedTotal()}} */
+    long getRefusedTotal();
+
     /** {@return see {@link LimiterSnapshot#timedOut()}} */
     long getTimedOut();
 

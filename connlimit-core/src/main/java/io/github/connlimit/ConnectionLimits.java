@@ -29,12 +29,16 @@ public final class ConnectionLimits {
     // Read for each connection; looking these up in the map made a refusal a tenth slower.
     private final boolean dryRun;
     private final int maxPendingPerClient;
+    private final int maxTotal;
+    private final int enforceAbove;
     private final Duration handshakeTimeout;
 
     private ConnectionLimits(Builder builder) {
         values = copy(builder.values);
         dryRun = (boolean) get(Settings.DRY_RUN);
         maxPendingPerClient = (int) get(Settings.MAX_PENDING_PER_CLIENT);
+        maxTotal = (int) get(Settings.MAX_TOTAL);
+        enforceAbove = (int) get(Settings.ENFORCE_ABOVE);
         handshakeTimeout = (Duration) get(Settings.HANDSHAKE_TIMEOUT);
         table = new RuleTable(rules(), maxPerClient(), ipv4Prefix() + IpAddress.IPV4_OFFSET, ipv6Prefix());
     }
@@ -102,6 +106,16 @@ public final class ConnectionLimits {
     /** {@return how many connections of a client may be pending; 0 means any number} */
     public int maxPendingPerClient() {
         return maxPendingPerClient;
+    }
+
+    /** {@return how many connections all clients together may have open; 0 means any number} */
+    public int maxTotal() {
+        return maxTotal;
+    }
+
+    /** {@return from how many open connections in all the limits of clients are enforced; 0 means always} */
+    public int enforceAbove() {
+        return enforceAbove;
     }
 
     /** {@return how many connections of each limit streams cannot use} */
@@ -309,6 +323,30 @@ public final class ConnectionLimits {
         }
 
         /**
+         * Sets how many connections all clients together may have open at once. One more is refused, unless a rule
+         * exempts its client: health checks and operators get in. Connections of exempt clients count, too.
+         *
+         * @param connections 0 or more, 0 means any number; default 0
+         * @return this builder
+         */
+        public Builder maxTotal(int connections) {
+            return set(Settings.MAX_TOTAL, connections);
+        }
+
+        /**
+         * Sets from how many open connections in all the limits of clients are enforced: of their connections, pending
+         * ones and streams. Below it they are not, so that a quiet server never turns a large NAT away. The total is read
+         * while others come and go, so it may be off by as many as do so within some microseconds.
+         *
+         * @param connections 0 or more, less than {@code maxTotal} if there is one; 0 means that limits always hold;
+         *     default 0
+         * @return this builder
+         */
+        public Builder enforceAbove(int connections) {
+            return set(Settings.ENFORCE_ABOVE, connections);
+        }
+
+        /**
          * Sets how many connections of each limit streams cannot use, so that a client's ordinary requests get through. A
          * stream is a connection upgraded to another protocol, or a request for {@code text/event-stream}.
          *
@@ -396,7 +434,8 @@ public final class ConnectionLimits {
          * Makes the limits as set so far.
          *
          * @return new limits; this builder can be used again
-         * @throws IllegalArgumentException if {@code reservedConnections} leaves too little of a limit
+         * @throws IllegalArgumentException if {@code reservedConnections} leaves too little of a limit, or
+         *     {@code enforceAbove} is not less than {@code maxTotal}
          */
         public ConnectionLimits build() {
             ConnectionLimits limits = new ConnectionLimits(this);
@@ -404,6 +443,10 @@ public final class ConnectionLimits {
             limits.rules()
                     .forEach(
                             (cidr, limit) -> checkReserve(limits.reservedConnections(), "the limit of " + cidr, limit));
+            if (limits.maxTotal > 0 && limits.enforceAbove >= limits.maxTotal) {
+                throw Settings.ENFORCE_ABOVE.notAllowed(
+                        limits.enforceAbove, "it has to be less than maxTotal, which is " + limits.maxTotal);
+            }
             return limits;
         }
 

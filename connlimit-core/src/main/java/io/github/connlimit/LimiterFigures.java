@@ -57,6 +57,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getRefusedTotal() {
+        return limiter.snapshot(0).refusedTotal();
+    }
+
+    @Override
     public long getTimedOut() {
         return limiter.snapshot(0).timedOut();
     }

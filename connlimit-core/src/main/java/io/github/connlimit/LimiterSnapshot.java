@@ -90,6 +90,11 @@ public record LimiterSnapshot(
         return refusals.get(RefusalReason.STREAMS);
     }
 
+    /** {@return total of connections refused because of {@link RefusalReason#TOTAL}} */
+    public long refusedTotal() {
+        return refusals.get(RefusalReason.TOTAL);
+    }
+
     /** {@return total of connections closed because they were past a deadline, in any phase} */
     public long timedOut() {
         return sum(timeOuts);

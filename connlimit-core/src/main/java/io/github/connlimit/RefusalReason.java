@@ -14,7 +14,10 @@ public enum RefusalReason {
     PENDING("pending connections"),
 
     /** The limit of its streams, which leaves {@link ConnectionLimits#reservedConnections()} free. */
-    STREAMS("streams");
+    STREAMS("streams"),
+
+    /** The limit of all connections together: {@link ConnectionLimits#maxTotal()}. */
+    TOTAL("connections in all");
 
     private final String what;
 

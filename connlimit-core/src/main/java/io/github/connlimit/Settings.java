@@ -34,6 +34,16 @@ enum Settings implements Setting {
             0,
             "How many connections of a client may be pending: before the end of their TLS handshake or, without TLS,"
                     + " before their first byte. Clients that a rule exempts have no such limit"),
+    MAX_TOTAL(
+            SettingType.LIMIT,
+            0,
+            "How many connections all clients together may have open. Clients that a rule exempts count, but are never"
+                    + " refused for it"),
+    ENFORCE_ABOVE(
+            SettingType.upTo(Integer.MAX_VALUE),
+            0,
+            "From how many open connections in all, those of exempt clients included, the limits of clients are enforced."
+                    + " Below, they are not; 0 means always. maxTotal has to be greater"),
     RESERVED_CONNECTIONS(
             SettingType.upTo(Integer.MAX_VALUE - ConnectionLimits.LEAST_FOR_STREAMS - 1),
             0,

@@ -39,6 +39,8 @@ class ConnectionLimitsTest {
                 .refuse(Refusal.RESPOND)
                 .onError(ErrorPolicy.ADMIT)
                 .maxPendingPerClient(4)
+                .maxTotal(900)
+                .enforceAbove(600)
                 .reservedConnections(1)
                 .handshakeTimeout(Duration.ofMillis(1500))
                 .dryRun(true)
@@ -58,6 +60,8 @@ class ConnectionLimitsTest {
                         entry("refuse", "reset"),
                         entry("onError", "refuse"),
                         entry("maxPendingPerClient", "0"),
+                        entry("maxTotal", "0"),
+                        entry("enforceAbove", "0"),
                         entry("reservedConnections", "0"),
                         entry("handshakeTimeout", "5000ms"),
                         entry("dryRun", "false"),
@@ -82,6 +86,8 @@ class ConnectionLimitsTest {
         assertThat(limits.refuse()).isEqualTo(Refusal.RESPOND);
         assertThat(limits.onError()).isEqualTo(ErrorPolicy.ADMIT);
         assertThat(limits.maxPendingPerClient()).isEqualTo(4);
+        assertThat(limits.maxTotal()).isEqualTo(900);
+        assertThat(limits.enforceAbove()).isEqualTo(600);
         assertThat(limits.reservedConnections()).isEqualTo(1);
         assertThat(limits.handshakeTimeout()).isEqualTo(Duration.ofMillis(1500));
         assertThat(limits.dryRun()).isTrue();
@@ -101,6 +107,8 @@ class ConnectionLimitsTest {
                         entry("refuse", "respond"),
                         entry("onError", "admit"),
                         entry("maxPendingPerClient", "4"),
+                        entry("maxTotal", "900"),
+                        entry("enforceAbove", "600"),
                         entry("reservedConnections", "1"),
                         entry("handshakeTimeout", "1500ms"),
                         entry("dryRun", "true"),
@@ -110,8 +118,8 @@ class ConnectionLimitsTest {
         assertThat(everythingSet().build())
                 .hasToString("{maxPerClient=7, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
                         + " 2001:db8:0:0:0:0:0:0/32=8, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
-                        + " maxPendingPerClient=4, reservedConnections=1, handshakeTimeout=1500ms, dryRun=true,"
-                        + " respondRate=20, respondBurst=30, respondMaxOpen=40}");
+                        + " maxPendingPerClient=4, maxTotal=900, enforceAbove=600, reservedConnections=1,"
+                        + " handshakeTimeout=1500ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40}");
     }
 
     @Test
@@ -395,9 +403,10 @@ class ConnectionLimitsTest {
         for (String name : new String[] {"", "maxperclient", "max", "rule", "Rules"}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> ConnectionLimits.builder().set(name, "1"))
-                    .withMessage("\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
-                            + " ipv6Prefix, refuse, onError, maxPendingPerClient, reservedConnections,"
-                            + " handshakeTimeout, dryRun, respondRate, respondBurst, respondMaxOpen");
+                    .withMessage(
+                            "\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
+                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxTotal, enforceAbove,"
+                                    + " reservedConnections, handshakeTimeout, dryRun, respondRate, respondBurst, respondMaxOpen");
         }
     }
 

@@ -64,6 +64,7 @@ class ConnectionLimitMetricsTest {
                 connlimit_connections_refused_total{name="web",reason="connections"} 0.0
                 connlimit_connections_refused_total{name="web",reason="pending"} 0.0
                 connlimit_connections_refused_total{name="web",reason="streams"} 0.0
+                connlimit_connections_refused_total{name="web",reason="total"} 0.0
                 # HELP connlimit_connections_timedout_total Connections closed at a deadline
                 # TYPE connlimit_connections_timedout_total counter
                 connlimit_connections_timedout_total{name="web",phase="first_byte"} 0.0
@@ -76,6 +77,7 @@ class ConnectionLimitMetricsTest {
                 connlimit_dryrun_refused_total{name="web",reason="connections"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="pending"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="streams"} 0.0
+                connlimit_dryrun_refused_total{name="web",reason="total"} 0.0
                 # HELP connlimit_dryrun_timedout_total Connections that would have been closed at a deadline but for the dry run
                 # TYPE connlimit_dryrun_timedout_total counter
                 connlimit_dryrun_timedout_total{name="web",phase="first_byte"} 0.0
@@ -170,7 +172,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(21)
+                .hasSize(23)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

@@ -99,7 +99,7 @@ class MetricsPageTest {
                 Stream.of(System.getenv("PATH").split(":"))
                         .anyMatch(path -> Files.isExecutable(Path.of(path, "promtool"))),
                 "no promtool on the PATH: Debian's package prometheus has it");
-        assertThat(promtool("check", "rules", ALERTS.toString())).contains("SUCCESS: 6 rules found");
+        assertThat(promtool("check", "rules", ALERTS.toString())).contains("SUCCESS: 7 rules found");
         assertThat(promtool(
                         "test", "rules", DOCS.resolve("metrics/alerts-test.yml").toString()))
                 .contains("SUCCESS");

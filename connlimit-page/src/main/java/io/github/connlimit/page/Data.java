@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.ToLongFunction;
 
 /** The figures of the page as JSON. */
 final class Data {
@@ -19,6 +18,8 @@ final class Data {
             data.field("name", name);
             data.field("dryRun", look.limits().dryRun());
             data.field("limit", look.limits().maxPerClient());
+            data.field("maxTotal", look.limits().maxTotal());
+            data.field("enforceAbove", look.limits().enforceAbove());
             data.field("open", now.openConnections());
             data.field("pending", now.pendingConnections());
             data.field("streams", now.streams());
@@ -40,7 +41,7 @@ final class Data {
     }
 
     private static void totals(Json object, Map<? extends Enum<?>, Long> totals) {
-        totals.forEach((constant, total) -> object.field(constant.name().toLowerCase(Locale.ROOT), total));
+        totals.forEach((constant, total) -> object.field(Sample.name(constant), total));
     }
 
     private static String client(ClientUsage usage) {
@@ -64,20 +65,15 @@ final class Data {
         }
         history.array("seconds", seconds);
         history.array("open", open);
-        history.array("admitted", during(samples, Sample::admitted));
-        history.array("connections", during(samples, Sample::connections));
-        history.array("pending", during(samples, Sample::pending));
-        history.array("streams", during(samples, Sample::streams));
-        history.array("handshake", during(samples, Sample::handshake));
-        history.array("firstByte", during(samples, Sample::firstByte));
-        history.array("wouldRefuse", during(samples, Sample::wouldRefuse));
-        history.array("wouldTimeOut", during(samples, Sample::wouldTimeOut));
+        for (int name = 0; name < Sample.NAMES.size(); name++) {
+            history.array(Sample.NAMES.get(name), during(samples, name));
+        }
     }
 
-    private static List<Long> during(List<Sample> samples, ToLongFunction<Sample> total) {
+    private static List<Long> during(List<Sample> samples, int name) {
         List<Long> during = new ArrayList<>();
         for (int i = 1; i < samples.size(); i++) {
-            during.add(total.applyAsLong(samples.get(i)) - total.applyAsLong(samples.get(i - 1)));
+            during.add(samples.get(i).totals()[name] - samples.get(i - 1).totals()[name]);
         }
         return during;
     }

@@ -3,6 +3,14 @@
 const PERIOD_MILLIS = 2000;
 const RETRY_MILLIS = 10000;
 const MAX_MINUTES = 10;
+const REASONS = {
+  connections: 'Too many connections',
+  pending: 'Too many pending',
+  streams: 'Too many streams',
+  total: 'Too many in all',
+  handshake: 'Closed: handshake not completed in time',
+  first_byte: 'Closed: no first byte in time'
+};
 const SVG = 'http://www.w3.org/2000/svg';
 
 const numbers = new Intl.NumberFormat('en');
@@ -100,6 +108,8 @@ function showFigures(data) {
     ['Limit of a client', limit], ['Open connections', numbers.format(data.open)],
     ['Clients', numbers.format(data.clients)], ['Largest client', numbers.format(data.largestClient)],
     ['Pending', numbers.format(data.pending)], ['Streams', numbers.format(data.streams)]];
+  if (data.maxTotal > 0) figures.push(['Limit of all', numbers.format(data.maxTotal)]);
+  if (data.enforceAbove > 0) figures.push(['Enforced from', numbers.format(data.enforceAbove)]);
   if (data.errors > 0) figures.push(['Errors, see the log', numbers.format(data.errors)]);
   replace(byId('figures'), figures.map(([name, figure]) =>
     element('div', {}, element('dt', {}, name), element('dd', {}, figure))));
@@ -108,7 +118,7 @@ function showFigures(data) {
 function showPlots(data, intervals) {
   const history = data.history;
   const perSecond = counts => counts.map((count, i) => history.seconds[i] > 0 ? count / history.seconds[i] : 0);
-  const refused = added(history.connections, history.pending, history.streams);
+  const refused = added(...Object.keys(data.refused).map(reason => history[reason]));
   const lines = [
     { name: 'admitted', style: 'admitted', values: perSecond(history.admitted) },
     { name: 'refused', style: 'refused', values: perSecond(refused) }];
@@ -131,12 +141,8 @@ function showPlots(data, intervals) {
 
 function showRefusals(data, intervals) {
   const history = data.history;
-  const reasons = [
-    ['Too many connections', history.connections, data.refused.connections],
-    ['Too many pending', history.pending, data.refused.pending],
-    ['Too many streams', history.streams, data.refused.streams],
-    ['Closed: handshake not completed in time', history.handshake, data.timedOut.handshake],
-    ['Closed: no first byte in time', history.firstByte, data.timedOut.first_byte]];
+  const reasons = Object.entries({ ...data.refused, ...data.timedOut })
+    .map(([reason, total]) => [REASONS[reason] ?? reason, history[reason], total]);
   if (data.dryRun || data.wouldRefuse > 0 || data.wouldTimeOut > 0) {
     reasons.push(['Dry run: would be refused', history.wouldRefuse, data.wouldRefuse],
       ['Dry run: would be closed', history.wouldTimeOut, data.wouldTimeOut]);

@@ -62,6 +62,11 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedStreams);
     }
 
+    /** {@return how many connections have been refused because of {@code maxTotal}} */
+    default long getRefusedTotal() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedTotal);
+    }
+
     /** {@return how many connections have been closed at a deadline} */
     default long getTimedOut() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::timedOut);

@@ -282,6 +282,7 @@ class ConfigurationTest {
             "streams",
             "refusedPending",
             "refusedStreams",
+            "refusedTotal",
             "timedOut",
             "timedOutHandshake",
             "timedOutFirstByte",

@@ -76,6 +76,7 @@ public class CountingBenchmark {
                 String cidr = (block >> 16) + "." + (block >> 8 & 0xff) + "." + (block & 0xff) + ".0/24";
                 limits.limit(cidr, scenario.limit() + 1);
             }
+            scenario.settings().forEach(limits::set);
             return limits.build();
         }
 

@@ -4,6 +4,7 @@ import io.github.connlimit.benchmarks.Clients;
 import io.github.connlimit.benchmarks.Contender;
 import io.github.connlimit.benchmarks.Target;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Set;
 
 /** What is measured: which operation, on which clients, under how many rules. */
@@ -17,7 +18,16 @@ public enum Scenario {
     HOT_PAIR_10_RULES(Operation.PAIR, "pair, one hot client, 10 rules", 1, false, false, 10),
     HOT_PAIR_10000_RULES(Operation.PAIR, "pair, one hot client, 10,000 rules", 1, false, false, 10_000),
     RANDOM_PAIR_10000_RULES(
-            Operation.PAIR, "pair, one of 100,000 IPv4 clients, 10,000 rules", 100_000, false, false, 10_000);
+            Operation.PAIR, "pair, one of 100,000 IPv4 clients, 10,000 rules", 100_000, false, false, 10_000),
+    HOT_PAIR_FAR_TOTAL(
+            Operation.PAIR, "pair, one hot client, far below `maxTotal`", false, Map.of("maxTotal", "100000")),
+    HOT_PAIR_NEAR_TOTAL(Operation.PAIR, "pair, one hot client, near `maxTotal`", false, Map.of("maxTotal", "50")),
+    REFUSAL_ENFORCED(
+            Operation.REFUSAL,
+            "refusal of a client at its limit, above `enforceAbove`",
+            true,
+            Map.of("enforceAbove", "5")),
+    REFUSAL_TOTAL(Operation.REFUSAL, "refusal for `maxTotal`", true, Map.of("maxPerClient", "100", "maxTotal", "10"));
 
     /** The methods of {@link CountingBenchmark}. */
     enum Operation {
@@ -42,14 +52,32 @@ public enum Scenario {
     private final boolean ipv6;
     private final boolean held;
     private final int rules;
+    private final Map<String, String> settings;
+
+    /** One client. */
+    Scenario(Operation operation, String title, boolean held, Map<String, String> settings) {
+        this(operation, title, 1, false, held, 0, settings);
+    }
 
     Scenario(Operation operation, String title, int clients, boolean ipv6, boolean held, int rules) {
+        this(operation, title, clients, ipv6, held, rules, Map.of());
+    }
+
+    Scenario(
+            Operation operation,
+            String title,
+            int clients,
+            boolean ipv6,
+            boolean held,
+            int rules,
+            Map<String, String> settings) {
         this.operation = operation;
         this.title = title;
         this.clients = clients;
         this.ipv6 = ipv6;
         this.held = held;
         this.rules = rules;
+        this.settings = settings;
     }
 
     Operation operation() {
@@ -62,6 +90,11 @@ public enum Scenario {
 
     int rules() {
         return rules;
+    }
+
+    /** Other settings than the limit of a client, or in place of it. */
+    Map<String, String> settings() {
+        return settings;
     }
 
     Clients clients() {
@@ -80,9 +113,9 @@ public enum Scenario {
         return operation == Operation.REFUSAL ? 10 : 100;
     }
 
-    /** Who takes part. Rules are connlimit's own: the others are those of {@link #withoutRules()}. */
+    /** Who takes part. Rules and settings are connlimit's own: the others are those of {@link #withoutRules()}. */
     Set<Contender> contenders() {
-        if (rules > 0) {
+        if (rules > 0 || !settings.isEmpty()) {
             return EnumSet.of(Contender.CONNLIMIT);
         }
         return this == HOT_PAIR || this == RANDOM_PAIR
@@ -90,10 +123,11 @@ public enum Scenario {
                 : EnumSet.complementOf(EnumSet.of(Contender.MULTISET));
     }
 
-    /** The same without rules. */
+    /** The same without rules or settings. */
     Scenario withoutRules() {
         return switch (this) {
-            case HOT_PAIR_10_RULES, HOT_PAIR_10000_RULES -> HOT_PAIR;
+            case HOT_PAIR_10_RULES, HOT_PAIR_10000_RULES, HOT_PAIR_FAR_TOTAL, HOT_PAIR_NEAR_TOTAL -> HOT_PAIR;
+            case REFUSAL_ENFORCED, REFUSAL_TOTAL -> REFUSAL;
             case RANDOM_PAIR_10000_RULES -> RANDOM_PAIR;
             default -> this;
         };

@@ -715,6 +715,44 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
                 () -> assertThat(bed.events().refused(RefusalReason.PENDING)).isEqualTo(count));
     }
 
+    // ---- all clients together
+
+    @Test
+    void allClientsTogetherHaveALimit() throws Exception {
+        String exempt = "127.0.0.4";
+        bed.start(TestBed.patient().maxPerClient(3).maxTotal(4).exempt(exempt).build());
+        List<TestConnection> admitted = bed.admitted(ALICE, 3);
+        bed.admitted(BOB, 1);
+        assertEnded(bed.connect(BOB), Refusal.RESET);
+        TestBed.awaitUntil(
+                "a refusal for want of room",
+                () -> assertThat(bed.events().refused(RefusalReason.TOTAL)).isEqualTo(1));
+        bed.admitted(exempt, 2);
+        bed.assertRefused(ALICE);
+
+        for (TestConnection connection : admitted) {
+            connection.close();
+        }
+        bed.awaitOpen(ALICE, 0);
+        bed.admitted(BOB, 1);
+        assertEnded(bed.connect(ALICE), Refusal.RESET);
+    }
+
+    @Test
+    void limitsOfClientsHoldAboveANumberOfAll() throws Exception {
+        bed.start(TestBed.patient().maxPerClient(2).enforceAbove(5).build());
+        List<TestConnection> admitted = bed.admitted(ALICE, 4);
+        bed.admitted(BOB, 1);
+        bed.assertRefused(ALICE);
+        bed.admitted(BOB, 1);
+        bed.assertRefused(BOB);
+        for (TestConnection connection : admitted) {
+            connection.close();
+        }
+        bed.awaitOpen(ALICE, 0);
+        bed.admitted(BOB, 3);
+    }
+
     // ---- dry run
 
     @Test
