@@ -148,6 +148,8 @@ class StreamTest {
             });
             start(connector);
             server.connect(2, connector).request("/events", EVENTS);
+            // The Valve closes every connection that there is, so the next one must not be there yet.
+            await().atMost(ofSeconds(30)).until(() -> asked.getCount() == 1);
             server.connect(2, connector).request("/ws", "Upgrade: websocket\r\nConnection: Upgrade\r\n");
             assertThat(asked.await(30, TimeUnit.SECONDS)).isTrue();
             assertThat(told).containsExactly("null:-1", "null:-1");
