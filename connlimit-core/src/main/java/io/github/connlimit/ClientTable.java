@@ -21,8 +21,7 @@ final class ClientTable {
         private static final VarHandle ADMITTED = varHandle("admitted");
         private static final VarHandle CLOSED = varHandle("closed");
 
-        // Written by the holder of the monitor only, whose end makes them visible: more than a plain write would be
-        // felt.
+        // Written by the holder of the monitor only, and read by others too. A volatile write made each count slower.
         private long admitted;
         private long closed;
 

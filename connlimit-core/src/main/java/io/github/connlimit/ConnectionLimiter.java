@@ -20,9 +20,9 @@ import javax.management.DynamicMBean;
  * thread-safe and never blocks.
  *
  * <p>The limit is exact under any concurrency: a client never has more permits than its limit when it gets one, and is
- * never refused while it has fewer, unless {@link ConnectionLimits#maxTotal} is reached. That one is never exceeded by a
- * client that no rule exempts; connections that are closed while it is looked at may count. A client without permits takes
- * no memory.
+ * never refused while it has fewer, unless {@link ConnectionLimits#maxTotal} is reached. Only clients that a rule exempts
+ * get permits beyond that; one that asks while others close theirs may still be refused. A client without permits takes no
+ * memory.
  *
  * @since 0.1.0
  */

@@ -120,23 +120,21 @@ function showPlots(data, intervals) {
   const perSecond = counts => counts.map((count, i) => history.seconds[i] > 0 ? count / history.seconds[i] : 0);
   const refused = added(...Object.keys(data.refused).map(reason => history[reason]));
   const lines = [
-    { name: 'admitted', style: 'admitted', values: perSecond(history.admitted) },
-    { name: 'refused', style: 'refused', values: perSecond(refused) }];
+    { name: 'admitted', style: 'admitted', counts: history.admitted },
+    { name: 'refused', style: 'refused', counts: refused }];
   if (data.dryRun || data.wouldRefuse > 0) {
-    lines.push({ name: 'would be refused', style: 'would', values: perSecond(history.wouldRefuse) });
+    lines.push({ name: 'would be refused', style: 'would', counts: history.wouldRefuse });
   }
   plot(byId('open'), intervals, [{ style: 'admitted', values: history.open }]);
-  plot(byId('rates'), intervals, lines);
+  plot(byId('rates'), intervals, lines.map(({ style, counts }) => ({ style, values: perSecond(counts) })));
   replace(byId('legend'), lines.map(line => element('li', {},
     element('svg', { viewBox: '0 0 32 10', 'aria-hidden': 'true' }, element('path', { class: line.style, d: 'M0 5H32' })),
     line.name)));
   const recent = history.open.filter((_, i) => intervals[i].to > -MAX_MINUTES * 60);
   setText('open-text', `${numbers.format(data.open)} now. At most ${numbers.format(Math.max(data.open, ...recent))}`
     + ' in the last 10 minutes, while somebody had this page open.');
-  setText('rates-text', 'Over the last minute: ' + lines.map((line, i) => {
-    const counts = [history.admitted, refused, history.wouldRefuse][i];
-    return `${numbers.format(Math.round(during(intervals, counts, 60)))} ${line.name}`;
-  }).join(', ') + '.');
+  setText('rates-text', 'Over the last minute: ' + lines.map(({ name, counts }) =>
+    `${numbers.format(Math.round(during(intervals, counts, 60)))} ${name}`).join(', ') + '.');
 }
 
 function showRefusals(data, intervals) {
