@@ -13,7 +13,9 @@ import java.util.function.Consumer;
 final class ClientTable {
 
     private static final int STRIPES = 64;
-    private static final int STRIPE_SHIFT = Integer.numberOfLeadingZeros(STRIPES) + 1;
+
+    /** By how much a hash is shifted to give its stripe. */
+    static final int STRIPE_SHIFT = Integer.numberOfLeadingZeros(STRIPES) + 1;
 
     /** A part of the table, with the totals of its clients. */
     static final class Part extends Stripe<Client> {
@@ -27,6 +29,9 @@ final class ClientTable {
 
         /** Of the clients that have a limit: the others are proxies and health checkers, often larger than any client. */
         private final ClientSizes sizes = new ClientSizes();
+
+        /** {@code null} until a client has a rate. Guarded by this. */
+        private RateBuckets rates;
 
         private static VarHandle varHandle(String field) {
             try {
@@ -85,6 +90,19 @@ final class ClientTable {
             sizes.change(before, size(client));
             admitted++;
             return open;
+        }
+
+        /**
+         * Takes a token from the bucket of a client, which need not have connections; for the holder of the monitor.
+         *
+         * @return false if there is none
+         * @throws OutOfMemoryError and has taken none
+         */
+        boolean tryTakeToken(int hash, long high, long low, int prefix, Rate rate, long nowNanos) {
+            if (rates == null) {
+                rates = new RateBuckets();
+            }
+            return rates.tryTake(hash, high, low, prefix, rate, nowNanos);
         }
 
         private int countDown(Client client) {
@@ -180,6 +198,15 @@ final class ClientTable {
             }
         }
         return open;
+    }
+
+    /** Takes all buckets for full, and gives their memory back. */
+    void forgetRates() {
+        for (Part part : parts) {
+            synchronized (part) {
+                part.rates = null;
+            }
+        }
     }
 
     /** Runs an action while no other thread changes any count: for what has to be atomic over all clients. */

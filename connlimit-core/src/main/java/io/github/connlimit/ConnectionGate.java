@@ -61,7 +61,19 @@ public final class ConnectionGate<C> {
      * @return whether the connection may go on; if not, the caller has to end it, and need not release it
      */
     public boolean admit(C channel, InetAddress peer) {
-        return admitOrDecide(channel, peer, null);
+        return admitOrDecide(channel, peer, null, ConnectionLimiter.Counted.CONNECTION);
+    }
+
+    /**
+     * Counts a request as {@link #admit(Object, InetAddress)} counts a connection, for a client whose own connections this
+     * server does not see; see {@link ConnectionLimiter#tryAcquireForRequest}.
+     *
+     * @param request the request, to be {@linkplain #release released} as a connection is
+     * @param client whom it comes from, or {@code null} if that is not known, which is an error
+     * @return whether the request may go on; if not, the caller need not release it
+     */
+    public boolean admitRequest(C request, InetAddress client) {
+        return admitOrDecide(request, client, null, ConnectionLimiter.Counted.REQUEST);
     }
 
     /**
@@ -75,10 +87,11 @@ public final class ConnectionGate<C> {
      * @return whether the connection may go on; if not, the caller has to end it, and need not release it
      */
     public boolean admit(C channel, InetAddress peer, ConnectionPhase phase) {
-        return admitOrDecide(channel, peer, Objects.requireNonNull(phase, "phase"));
+        return admitOrDecide(
+                channel, peer, Objects.requireNonNull(phase, "phase"), ConnectionLimiter.Counted.CONNECTION);
     }
 
-    private boolean admitOrDecide(C channel, InetAddress peer, ConnectionPhase phase) {
+    private boolean admitOrDecide(C channel, InetAddress peer, ConnectionPhase phase, ConnectionLimiter.Counted what) {
         GatePermit<C> permit = null;
         try {
             if (permits.get(channel) != null) {
@@ -86,7 +99,7 @@ public final class ConnectionGate<C> {
             }
             // Read before any listener hears of the connection. A change after that is for later connections.
             Duration timeout = limiter.limits().handshakeTimeout();
-            permit = tryAcquire(channel, peer, phase != null, 0);
+            permit = tryAcquire(channel, peer, phase != null, what);
             if (permit == null) {
                 return false;
             }
@@ -108,8 +121,8 @@ public final class ConnectionGate<C> {
         }
     }
 
-    private GatePermit<C> tryAcquire(C channel, InetAddress client, boolean pending, int replaced) {
-        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel), replaced);
+    private GatePermit<C> tryAcquire(C channel, InetAddress client, boolean pending, ConnectionLimiter.Counted what) {
+        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel), what);
     }
 
     private void setDeadline(GatePermit<C> permit, ConnectionPhase phase, Duration timeout) {
@@ -138,7 +151,7 @@ public final class ConnectionGate<C> {
             if (present == null || !limiter.limits().isExempt(peer)) {
                 return true;
             }
-            fresh = tryAcquire(channel, address, present.isPending(), 1);
+            fresh = tryAcquire(channel, address, present.isPending(), ConnectionLimiter.Counted.REASSIGNED);
             if (fresh == null) {
                 return false;
             }

@@ -20,9 +20,10 @@ import javax.management.DynamicMBean;
  * thread-safe and never blocks.
  *
  * <p>The limit is exact under any concurrency: a client never has more permits than its limit when it gets one, and is
- * never refused while it has fewer, unless {@link ConnectionLimits#maxTotal} is reached. Only clients that a rule exempts
- * get permits beyond that; one that asks while others close theirs may still be refused. A client without permits takes no
- * memory.
+ * never refused while it has fewer, unless {@link ConnectionLimits#maxTotal} is reached or its
+ * {@link ConnectionLimits#maxRatePerClient} is used up. Only clients that a rule exempts get permits beyond
+ * {@code maxTotal}; one that asks while others close theirs may still be refused. A client without permits takes no memory,
+ * but for the fixed amount that remembers rates.
  *
  * @since 0.1.0
  */
@@ -80,7 +81,21 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the connection is closed; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquire(InetAddress address) {
-        ConnectionPermit permit = tryAcquire(address, established);
+        return optional(tryAcquire(address, established, Counted.CONNECTION));
+    }
+
+    /**
+     * Counts a request as a connection of the client that a trusted proxy names for it. As {@link #tryAcquire}, but the
+     * request does not count in {@link ConnectionLimits#maxRatePerClient()}: it opens no connection.
+     *
+     * @param address of the client behind the proxy
+     * @return the permit, to be closed when the request has ended; empty if the client is at its limit
+     */
+    public Optional<ConnectionPermit> tryAcquireForRequest(InetAddress address) {
+        return optional(tryAcquire(address, established, Counted.REQUEST));
+    }
+
+    private static Optional<ConnectionPermit> optional(ConnectionPermit permit) {
         try {
             return Optional.ofNullable(permit);
         } catch (Throwable outOfMemory) {
@@ -98,11 +113,24 @@ public final class ConnectionLimiter {
      * @throws ConnectionLimitExceededException if the client is at its limit
      */
     public ConnectionPermit acquire(InetAddress address) throws ConnectionLimitExceededException {
-        ConnectionPermit permit = tryAcquire(address, established);
+        ConnectionPermit permit = tryAcquire(address, established, Counted.CONNECTION);
         if (permit == null) {
             throw new ConnectionLimitExceededException();
         }
         return permit;
+    }
+
+    /** What is counted as a connection. */
+    enum Counted {
+
+        /** One that has just been accepted. */
+        CONNECTION,
+
+        /** One that counts for another client until now, and so in the total. */
+        REASSIGNED,
+
+        /** A request for a client whose own connections are not seen, and so have no rate. */
+        REQUEST
     }
 
     /**
@@ -111,12 +139,7 @@ public final class ConnectionLimiter {
      * @param unbound makes its permit; one that is pending counts as such
      * @return {@code null} if the client is at a limit
      */
-    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound) {
-        return tryAcquire(address, unbound, 0);
-    }
-
-    /** @param replaced how many connections the new one is to take the place of, which count in the total until then */
-    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound, int replaced) {
+    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound, Counted what) {
         IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
         P permit = null;
         while (true) {
@@ -130,7 +153,8 @@ public final class ConnectionLimiter {
             boolean dryRun = read.limits.dryRun();
             long total = read.limits.maxTotal() == 0 || range.exempt()
                     ? Long.MAX_VALUE
-                    : (long) read.limits.maxTotal() + replaced;
+                    : (long) read.limits.maxTotal() + (what == Counted.REASSIGNED ? 1 : 0);
+            Rate rate = what == Counted.REQUEST ? null : range.rate();
 
             // A look without waiting for anybody: a flood of refusals holds up nothing else.
             Client client = part.look(hash, high, low, prefix);
@@ -171,6 +195,10 @@ public final class ConnectionLimiter {
                     over = over(client, range, read.limits, permit.isPending());
                     if (over == null && full) {
                         over = RefusalReason.TOTAL;
+                    }
+                    // The last of all: what is refused takes no token.
+                    if (over == null && rate != null && !part.tryTakeToken(hash, high, low, prefix, rate, nanoTime())) {
+                        over = isEnforced(read.limits) ? RefusalReason.RATE : null;
                     }
                     if (over == null || dryRun) {
                         open = part.countUp(client, range.exempt());
@@ -417,6 +445,9 @@ public final class ConnectionLimiter {
                 inForce = after;
             }
         });
+        if (!after.limits.table().hasRates()) {
+            clients.forgetRates();
+        }
         return inForce == after;
     }
 

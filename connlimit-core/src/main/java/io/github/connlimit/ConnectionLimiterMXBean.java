@@ -40,6 +40,9 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#refusedTotal()}} */
     long getRefusedTotal();
 
+    /** {@return see {@link LimiterSnapshot#refusedRate()}} */
+    long getRefusedRate();
+
     /** {@return see {@link LimiterSnapshot#timedOut()}} */
     long getTimedOut();
 

@@ -40,7 +40,12 @@ public final class ConnectionLimits {
         maxTotal = (int) get(Settings.MAX_TOTAL);
         enforceAbove = (int) get(Settings.ENFORCE_ABOVE);
         handshakeTimeout = (Duration) get(Settings.HANDSHAKE_TIMEOUT);
-        table = new RuleTable(rules(), maxPerClient(), ipv4Prefix() + IpAddress.IPV4_OFFSET, ipv6Prefix());
+        table = new RuleTable(
+                ((Rules) get(Settings.RULES)).asMap(),
+                maxPerClient(),
+                (Rate) get(Settings.MAX_RATE_PER_CLIENT),
+                ipv4Prefix() + IpAddress.IPV4_OFFSET,
+                ipv6Prefix());
     }
 
     private static Map<Settings, Object> copy(Map<Settings, Object> values) {
@@ -80,7 +85,7 @@ public final class ConnectionLimits {
 
     /** {@return the limits of address blocks, IPv4 first, in the order of addresses; 0 means any number; unmodifiable} */
     public Map<Cidr, Integer> rules() {
-        return ((Rules) get(Settings.RULES)).asMap();
+        return ((Rules) get(Settings.RULES)).limits();
     }
 
     /** {@return how many leading bits of an IPv4 address tell one client from another, 0 to 32} */
@@ -106,6 +111,11 @@ public final class ConnectionLimits {
     /** {@return how many connections of a client may be pending; 0 means any number} */
     public int maxPendingPerClient() {
         return maxPendingPerClient;
+    }
+
+    /** {@return how many connections a client may open in a time, as in {@code 20/s,40}; {@code 0} means any number} */
+    public String maxRatePerClient() {
+        return get(Settings.MAX_RATE_PER_CLIENT).toString();
     }
 
     /** {@return how many connections all clients together may have open; 0 means any number} */
@@ -146,6 +156,17 @@ public final class ConnectionLimits {
     /** {@return how many refused connections may be open at once to be answered} */
     public int respondMaxOpen() {
         return (int) get(Settings.RESPOND_MAX_OPEN);
+    }
+
+    /**
+     * {@return how many connections the client of this address may open in a time, by the longest prefix of the rules, as in
+     * {@code 20/s,40}; {@code 0} means any number}
+     *
+     * @param address of a client
+     */
+    public String rateFor(InetAddress address) {
+        Rate rate = find(IpAddress.of(address)).rate();
+        return (rate == null ? Rate.UNLIMITED : rate).toString();
     }
 
     Object get(Settings setting) {
@@ -246,7 +267,22 @@ public final class ConnectionLimits {
          * @return this builder
          */
         public Builder limit(String cidr, int connections) {
-            ((Rules) values.get(Settings.RULES)).add(cidr, connections);
+            ((Rules) values.get(Settings.RULES)).add(cidr, connections, null);
+            return this;
+        }
+
+        /**
+         * Sets the limit of each client in a block of addresses as {@link #limit(String, int)} does, and how many
+         * connections it may open in a time.
+         *
+         * @param cidr for example {@code 10.0.0.0/8}; see {@link Cidr#parse}
+         * @param connections 1 or more
+         * @param rate as {@link #maxRatePerClient} takes it
+         * @return this builder
+         */
+        public Builder limit(String cidr, int connections, String rate) {
+            ((Rules) values.get(Settings.RULES))
+                    .add(cidr, connections, SettingType.RATE.read(Settings.RULES.key(), rate.trim()));
             return this;
         }
 
@@ -263,7 +299,8 @@ public final class ConnectionLimits {
         /**
          * Replaces all limits of address blocks.
          *
-         * @param text for example {@code 10.0.0.0/8=500, 127.0.0.0/8=unlimited}; empty for none, which is the default
+         * @param text for example {@code 10.0.0.0/8=500, 192.0.2.0/24=500@50/s, 127.0.0.0/8=unlimited}, where an {@code @}
+         *     begins a rate as {@link #maxRatePerClient} takes it; empty for none, which is the default
          * @return this builder
          */
         public Builder rules(String text) {
@@ -320,6 +357,22 @@ public final class ConnectionLimits {
          */
         public Builder maxPendingPerClient(int connections) {
             return set(Settings.MAX_PENDING_PER_CLIENT, connections);
+        }
+
+        /**
+         * Sets how many connections one client may open in a time, whether it closes them again or not: a token bucket, of
+         * which each admitted connection takes one token, and a refused one none. Clients that a rule exempts have no such
+         * limit, and neither have the requests that are counted for a client behind a proxy. A client without connections
+         * is remembered until its bucket is full again, but no more than 100,000 are; beyond that, the fullest buckets are
+         * taken for full.
+         *
+         * @param rate a number of tokens with the time in which they come back, {@code 20/s} or {@code 600/m}, and perhaps
+         *     how many there are after a quiet time, {@code 20/s,40}, else as many as the first number; each number 1 to
+         *     1,000,000; {@code 0} means any number of connections; default 0
+         * @return this builder
+         */
+        public Builder maxRatePerClient(String rate) {
+            return set(Settings.MAX_RATE_PER_CLIENT, Settings.MAX_RATE_PER_CLIENT.read(rate.trim()));
         }
 
         /**

@@ -39,7 +39,7 @@ final class Figures {
     Map<String, Long> events() {
         Map<String, Long> events = new LinkedHashMap<>();
         for (RefusalReason reason : RefusalReason.values()) {
-            events.put(reason.what() + " over the limit", refused[reason.ordinal()].get());
+            events.put(reason.what(), refused[reason.ordinal()].get());
         }
         events.put("time-outs", sum(timedOut));
         events.put("connections and streams over the limit, not refused (dry run)", sum(dryRunRefused));

@@ -62,6 +62,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getRefusedRate() {
+        return limiter.snapshot(0).refusedRate();
+    }
+
+    @Override
     public long getTimedOut() {
         return limiter.snapshot(0).timedOut();
     }

@@ -95,6 +95,11 @@ public record LimiterSnapshot(
         return refusals.get(RefusalReason.TOTAL);
     }
 
+    /** {@return total of connections refused because of {@link RefusalReason#RATE}} */
+    public long refusedRate() {
+        return refusals.get(RefusalReason.RATE);
+    }
+
     /** {@return total of connections closed because they were past a deadline, in any phase} */
     public long timedOut() {
         return sum(timeOuts);

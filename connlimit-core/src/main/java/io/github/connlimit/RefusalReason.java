@@ -8,16 +8,19 @@ package io.github.connlimit;
 public enum RefusalReason {
 
     /** The limit of the client's connections: {@link ConnectionLimits#maxPerClient()} or a rule. */
-    CONNECTIONS("connections"),
+    CONNECTIONS("connections over the limit"),
 
     /** The limit of its connections that have proved nothing yet: {@link ConnectionLimits#maxPendingPerClient()}. */
-    PENDING("pending connections"),
+    PENDING("pending connections over the limit"),
 
     /** The limit of its streams, which leaves {@link ConnectionLimits#reservedConnections()} free. */
-    STREAMS("streams"),
+    STREAMS("streams over the limit"),
 
     /** The limit of all connections together: {@link ConnectionLimits#maxTotal()}. */
-    TOTAL("connections in all");
+    TOTAL("connections in all over the limit"),
+
+    /** The limit of how many connections the client opens in a time: {@link ConnectionLimits#maxRatePerClient()} or a rule. */
+    RATE("connections over the rate");
 
     private final String what;
 
@@ -25,7 +28,7 @@ public enum RefusalReason {
         this.what = what;
     }
 
-    /** {@return what there is too much of, for the log} */
+    /** {@return what was refused, in the plural, for the log} */
     String what() {
         return what;
     }

@@ -4,6 +4,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Which limit and which prefix length hold for an address: the rules, laid out as adjoining ranges of the address space
@@ -26,31 +27,34 @@ final class RuleTable {
 
     /**
      * @param limit for addresses that no rule names
+     * @param rate for addresses that no rule gives one of their own
      * @param ipv4Prefix how many of the 128 bits tell one IPv4 client from another
      * @param ipv6Prefix how many of the 128 bits tell one IPv6 client from another
      */
-    RuleTable(Map<Cidr, Integer> rules, int limit, int ipv4Prefix, int ipv6Prefix) {
+    RuleTable(Map<Cidr, Rules.Rule> rules, int limit, Rate rate, int ipv4Prefix, int ipv6Prefix) {
+        Rules.Rule ofAll = new Rules.Rule(limit, rate);
         TreeMap<IpAddress, Range> ranges = new TreeMap<>();
-        ranges.put(IpAddress.FIRST, new Range(limit, false, ipv6Prefix, 0, null));
+        ranges.put(IpAddress.FIRST, Range.of(ofAll, false, ipv6Prefix, 0, null));
         // Blocks nest or are disjoint: laid down from the largest to the smallest, each one overwrites a part of
         // exactly one range, and what was there goes on behind it. Of equal size, IPv4 as a whole comes first.
-        List<Map.Entry<Cidr, Integer>> largestFirst = rules.entrySet().stream()
+        List<Map.Entry<Cidr, Rules.Rule>> largestFirst = rules.entrySet().stream()
                 .sorted(Comparator.comparingInt(rule -> rule.getKey().prefix()))
                 .toList();
         boolean ipv4Laid = false;
-        for (Map.Entry<Cidr, Integer> rule : largestFirst) {
-            Cidr block = rule.getKey();
+        for (Map.Entry<Cidr, Rules.Rule> entry : largestFirst) {
+            Cidr block = entry.getKey();
+            Rules.Rule rule = entry.getValue();
             if (!ipv4Laid && block.prefix() >= IpAddress.IPV4_OFFSET) {
-                lay(ranges, ipv4(), limit, false, ipv4Prefix);
+                lay(ranges, ipv4(), ofAll, false, ipv4Prefix);
                 ipv4Laid = true;
             }
             int clientPrefix = block.isIpv4() ? ipv4Prefix : ipv6Prefix;
             // A rule for less than one client makes its block a client of its own.
             int prefix = Math.max(clientPrefix, block.prefix());
-            lay(ranges, block, rule.getValue(), rule.getValue() == 0, prefix);
+            lay(ranges, block, rule.rate() == null ? new Rules.Rule(rule.limit(), rate) : rule, rule.exempts(), prefix);
         }
         if (!ipv4Laid) {
-            lay(ranges, ipv4(), limit, false, ipv4Prefix);
+            lay(ranges, ipv4(), ofAll, false, ipv4Prefix);
         }
         high = ranges.keySet().stream().mapToLong(IpAddress::high).toArray();
         low = ranges.keySet().stream().mapToLong(IpAddress::low).toArray();
@@ -68,13 +72,14 @@ final class RuleTable {
         return new Cidr(IpAddress.FIRST_IPV4, IpAddress.IPV4_OFFSET);
     }
 
-    private static void lay(TreeMap<IpAddress, Range> ranges, Cidr block, int limit, boolean exempt, int clientPrefix) {
+    private static void lay(
+            TreeMap<IpAddress, Range> ranges, Cidr block, Rules.Rule rule, boolean exempt, int clientPrefix) {
         Range around = ranges.floorEntry(block.last()).getValue();
         IpAddress next = block.last().next();
         if (next != null) {
             ranges.putIfAbsent(next, around);
         }
-        ranges.put(block.first(), new Range(limit, exempt, clientPrefix, block.prefix(), around));
+        ranges.put(block.first(), Range.of(rule, exempt, clientPrefix, block.prefix(), around));
     }
 
     /** What holds for the address of these two halves. */
@@ -119,10 +124,22 @@ final class RuleTable {
      * What holds in the block of one rule.
      *
      * @param limit for each of its clients; 0 means any number
+     * @param rate of each of its clients; {@code null} means any
      * @param exempt whether a rule says so, and not just the limit of all
      * @param prefix how many bits tell its clients apart
      * @param length how many bits its addresses have in common
      * @param around the block it lies in, {@code null} for the one that holds all addresses
      */
-    record Range(int limit, boolean exempt, int prefix, int length, Range around) {}
+    record Range(int limit, Rate rate, boolean exempt, int prefix, int length, Range around) {
+
+        private static Range of(Rules.Rule rule, boolean exempt, int prefix, int length, Range around) {
+            Rate rate = exempt || rule.rate().isUnlimited() ? null : rule.rate();
+            return new Range(rule.limit(), rate, exempt, prefix, length, around);
+        }
+    }
+
+    /** Whether any client has a rate. */
+    boolean hasRates() {
+        return Stream.of(ranges).anyMatch(range -> range.rate != null);
+    }
 }

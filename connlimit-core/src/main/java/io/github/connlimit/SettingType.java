@@ -23,6 +23,7 @@ abstract class SettingType<T> {
     static final SettingType<Duration> TIMEOUT = new Timeout();
     static final SettingType<Boolean> FLAG = new Flag();
     static final SettingType<Rules> RULES = new RulesType();
+    static final SettingType<Rate> RATE = new RateType();
 
     private final Class<T> valueType;
     private final Class<?> type;
@@ -198,6 +199,18 @@ abstract class SettingType<T> {
         @Override
         String text(E value) {
             return lowerCase(value);
+        }
+    }
+
+    private static final class RateType extends SettingType<Rate> {
+
+        RateType() {
+            super(Rate.class, String.class, Rate.ALLOWED);
+        }
+
+        @Override
+        Rate parse(String text) {
+            return Rate.parse(text);
         }
     }
 

@@ -16,8 +16,8 @@ enum Settings implements Setting {
     RULES(
             SettingType.RULES,
             new Rules(),
-            "The limit of each client in a block of addresses. The longest prefix decides. A block smaller than one"
-                    + " client is a client of its own"),
+            "The limit of each client in a block of addresses, and after an @ perhaps its maxRatePerClient. The longest"
+                    + " prefix decides. A block smaller than one client is a client of its own"),
     IPV4_PREFIX(SettingType.upTo(32), 32, "How many leading bits of an IPv4 address tell one client from another"),
     IPV6_PREFIX(
             SettingType.upTo(IpAddress.BITS),
@@ -34,6 +34,11 @@ enum Settings implements Setting {
             0,
             "How many connections of a client may be pending: before the end of their TLS handshake or, without TLS,"
                     + " before their first byte. Clients that a rule exempts have no such limit"),
+    MAX_RATE_PER_CLIENT(
+            SettingType.RATE,
+            Rate.UNLIMITED,
+            "How many connections a client may open in a second or a minute, unless a rule says so or exempts it. As many,"
+                    + " or as many as the burst says, may come at once after a quiet time"),
     MAX_TOTAL(
             SettingType.LIMIT,
             0,

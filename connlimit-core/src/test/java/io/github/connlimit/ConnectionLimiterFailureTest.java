@@ -22,9 +22,12 @@ class ConnectionLimiterFailureTest {
         ConnectionLimiter limiter =
                 new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(1).build(), listener);
         assertThatExceptionOfType(OutOfMemoryError.class)
-                .isThrownBy(() -> limiter.tryAcquire(PEER, () -> {
-                    throw new OutOfMemoryError("made up");
-                }));
+                .isThrownBy(() -> limiter.tryAcquire(
+                        PEER,
+                        () -> {
+                            throw new OutOfMemoryError("made up");
+                        },
+                        ConnectionLimiter.Counted.CONNECTION));
         assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, 0, 0, List.of()));
         assertThat(listener.events).isEmpty();
         assertThat(limiter.tryAcquire(PEER)).isPresent();

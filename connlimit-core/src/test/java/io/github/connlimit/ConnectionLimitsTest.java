@@ -21,7 +21,8 @@ class ConnectionLimitsTest {
     private static final String LIMIT_ALLOWED = "a whole number from 0 to 2147483647 (0 = unlimited)";
     private static final String CIDR_ALLOWED =
             "an IPv4 or IPv6 address, or a block such as 10.0.0.0/8 or 2001:db8::/32 (no host names, no scope ids)";
-    private static final String RULES_ALLOWED = "rules as in \"10.0.0.0/8=500, 127.0.0.0/8=unlimited\"";
+    private static final String RULES_ALLOWED =
+            "rules as in \"10.0.0.0/8=500, 192.0.2.0/24=500@50/s, 127.0.0.0/8=unlimited\"";
 
     private static final String RESERVED_ALLOWED = "a whole number from 0 to 2147483641";
     private static final String THOUSAND_ALLOWED = "a whole number from 0 to 1000";
@@ -39,6 +40,7 @@ class ConnectionLimitsTest {
                 .refuse(Refusal.RESPOND)
                 .onError(ErrorPolicy.ADMIT)
                 .maxPendingPerClient(4)
+                .maxRatePerClient("600/m, 40")
                 .maxTotal(900)
                 .enforceAbove(600)
                 .reservedConnections(1)
@@ -60,6 +62,7 @@ class ConnectionLimitsTest {
                         entry("refuse", "reset"),
                         entry("onError", "refuse"),
                         entry("maxPendingPerClient", "0"),
+                        entry("maxRatePerClient", "0"),
                         entry("maxTotal", "0"),
                         entry("enforceAbove", "0"),
                         entry("reservedConnections", "0"),
@@ -86,6 +89,7 @@ class ConnectionLimitsTest {
         assertThat(limits.refuse()).isEqualTo(Refusal.RESPOND);
         assertThat(limits.onError()).isEqualTo(ErrorPolicy.ADMIT);
         assertThat(limits.maxPendingPerClient()).isEqualTo(4);
+        assertThat(limits.maxRatePerClient()).isEqualTo("600/m,40");
         assertThat(limits.maxTotal()).isEqualTo(900);
         assertThat(limits.enforceAbove()).isEqualTo(600);
         assertThat(limits.reservedConnections()).isEqualTo(1);
@@ -107,6 +111,7 @@ class ConnectionLimitsTest {
                         entry("refuse", "respond"),
                         entry("onError", "admit"),
                         entry("maxPendingPerClient", "4"),
+                        entry("maxRatePerClient", "600/m,40"),
                         entry("maxTotal", "900"),
                         entry("enforceAbove", "600"),
                         entry("reservedConnections", "1"),
@@ -118,7 +123,7 @@ class ConnectionLimitsTest {
         assertThat(everythingSet().build())
                 .hasToString("{maxPerClient=7, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
                         + " 2001:db8:0:0:0:0:0:0/32=8, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
-                        + " maxPendingPerClient=4, maxTotal=900, enforceAbove=600, reservedConnections=1,"
+                        + " maxPendingPerClient=4, maxRatePerClient=600/m,40, maxTotal=900, enforceAbove=600, reservedConnections=1,"
                         + " handshakeTimeout=1500ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40}");
     }
 
@@ -405,7 +410,7 @@ class ConnectionLimitsTest {
                     .isThrownBy(() -> ConnectionLimits.builder().set(name, "1"))
                     .withMessage(
                             "\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
-                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxTotal, enforceAbove,"
+                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient, maxTotal, enforceAbove,"
                                     + " reservedConnections, handshakeTimeout, dryRun, respondRate, respondBurst, respondMaxOpen");
         }
     }

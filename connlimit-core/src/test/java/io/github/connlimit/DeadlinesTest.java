@@ -21,8 +21,10 @@ class DeadlinesTest {
     private final Deadlines<String> deadlines = new Deadlines<>();
 
     private GatePermit<String> set(String channel, long timeoutNanos, long nowNanos) {
-        GatePermit<String> permit =
-                limiter.tryAcquire(Addresses.ip("10.0.0.1"), () -> new GatePermit<>(limiter, true, channel));
+        GatePermit<String> permit = limiter.tryAcquire(
+                Addresses.ip("10.0.0.1"),
+                () -> new GatePermit<>(limiter, true, channel),
+                ConnectionLimiter.Counted.CONNECTION);
         deadlines.set(permit, PHASE, timeoutNanos, nowNanos);
         return permit;
     }

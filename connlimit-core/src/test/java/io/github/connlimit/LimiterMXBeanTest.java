@@ -76,6 +76,7 @@ class LimiterMXBeanTest {
                         "RefusedPending",
                         "RefusedStreams",
                         "RefusedTotal",
+                        "RefusedRate",
                         "TimedOut",
                         "TimedOutHandshake",
                         "TimedOutFirstByte",
@@ -85,6 +86,7 @@ class LimiterMXBeanTest {
                         "Reset",
                         "Errors",
                         "MaxPendingPerClient",
+                        "MaxRatePerClient",
                         "MaxTotal",
                         "EnforceAbove",
                         "ReservedConnections",
@@ -133,9 +135,10 @@ class LimiterMXBeanTest {
                 .build());
         InetAddress peer = ip("127.0.0.2");
         Supplier<ConnectionPermit> pending = () -> new ConnectionPermit(limiter, true);
-        permits.add(limiter.tryAcquire(peer, pending));
+        permits.add(limiter.tryAcquire(peer, pending, ConnectionLimiter.Counted.CONNECTION));
         for (int i = 0; i < 2; i++) {
-            assertThat(limiter.tryAcquire(peer, pending)).isNull();
+            assertThat(limiter.tryAcquire(peer, pending, ConnectionLimiter.Counted.CONNECTION))
+                    .isNull();
         }
         open("127.0.0.2", 6);
         assertThat(limiter.tryAcquire(peer)).isEmpty();

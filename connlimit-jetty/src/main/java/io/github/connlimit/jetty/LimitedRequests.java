@@ -91,7 +91,7 @@ final class LimitedRequests {
         boolean begin(SocketChannel channel, boolean asStream) {
             InetAddress client = forwardedClient(request.getConnectionMetaData());
             if (client != null) {
-                permit = gate.limiter().tryAcquire(client).orElse(null);
+                permit = gate.limiter().tryAcquireForRequest(client).orElse(null);
                 if (permit == null) {
                     return false;
                 }

@@ -63,6 +63,7 @@ class ConnectionLimitMetricsTest {
                 # TYPE connlimit_connections_refused_total counter
                 connlimit_connections_refused_total{name="web",reason="connections"} 0.0
                 connlimit_connections_refused_total{name="web",reason="pending"} 0.0
+                connlimit_connections_refused_total{name="web",reason="rate"} 0.0
                 connlimit_connections_refused_total{name="web",reason="streams"} 0.0
                 connlimit_connections_refused_total{name="web",reason="total"} 0.0
                 # HELP connlimit_connections_timedout_total Connections closed at a deadline
@@ -76,6 +77,7 @@ class ConnectionLimitMetricsTest {
                 # TYPE connlimit_dryrun_refused_total counter
                 connlimit_dryrun_refused_total{name="web",reason="connections"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="pending"} 0.0
+                connlimit_dryrun_refused_total{name="web",reason="rate"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="streams"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="total"} 0.0
                 # HELP connlimit_dryrun_timedout_total Connections that would have been closed at a deadline but for the dry run
@@ -172,7 +174,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(23)
+                .hasSize(25)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

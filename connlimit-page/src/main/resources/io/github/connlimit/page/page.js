@@ -8,6 +8,7 @@ const REASONS = {
   pending: 'Too many pending',
   streams: 'Too many streams',
   total: 'Too many in all',
+  rate: 'Too many in a short time',
   handshake: 'Closed: handshake not completed in time',
   first_byte: 'Closed: no first byte in time'
 };

@@ -67,6 +67,11 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedTotal);
     }
 
+    /** {@return how many connections have been refused because of {@code maxRatePerClient}} */
+    default long getRefusedRate() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedRate);
+    }
+
     /** {@return how many connections have been closed at a deadline} */
     default long getTimedOut() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::timedOut);

@@ -51,7 +51,7 @@ final class LimitedRequests {
                 return true;
             }
             counted = new Counted();
-            if (client != null && !gate.admit(counted, client)) {
+            if (client != null && !gate.admitRequest(counted, client)) {
                 return false;
             }
             if (stream && !counted.tryBeginStream(request)) {

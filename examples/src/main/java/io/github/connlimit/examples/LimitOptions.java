@@ -15,8 +15,13 @@ import picocli.CommandLine.ParameterException;
 final class LimitOptions {
 
     /** Second, shorter names. */
-    private static final Map<String, String> SHORT_NAMES =
-            Map.of("maxPendingPerClient", "--max-pending", "reservedConnections", "--reserve");
+    private static final Map<String, String> SHORT_NAMES = Map.of(
+            "maxPendingPerClient",
+            "--max-pending",
+            "maxRatePerClient",
+            "--max-rate",
+            "reservedConnections",
+            "--reserve");
 
     private LimitOptions() {}
 

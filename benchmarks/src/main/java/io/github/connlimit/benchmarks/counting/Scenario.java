@@ -19,6 +19,11 @@ public enum Scenario {
     HOT_PAIR_10000_RULES(Operation.PAIR, "pair, one hot client, 10,000 rules", 1, false, false, 10_000),
     RANDOM_PAIR_10000_RULES(
             Operation.PAIR, "pair, one of 100,000 IPv4 clients, 10,000 rules", 100_000, false, false, 10_000),
+    RANDOM_PAIR_RATE(
+            Operation.PAIR,
+            "pair, one of 100,000 IPv4 clients, within `maxRatePerClient`",
+            100_000,
+            Map.of("maxRatePerClient", "1000000/s")),
     HOT_PAIR_FAR_TOTAL(
             Operation.PAIR, "pair, one hot client, far below `maxTotal`", false, Map.of("maxTotal", "100000")),
     HOT_PAIR_NEAR_TOTAL(Operation.PAIR, "pair, one hot client, near `maxTotal`", false, Map.of("maxTotal", "50")),
@@ -27,7 +32,12 @@ public enum Scenario {
             "refusal of a client at its limit, above `enforceAbove`",
             true,
             Map.of("enforceAbove", "5")),
-    REFUSAL_TOTAL(Operation.REFUSAL, "refusal for `maxTotal`", true, Map.of("maxPerClient", "100", "maxTotal", "10"));
+    REFUSAL_TOTAL(Operation.REFUSAL, "refusal for `maxTotal`", true, Map.of("maxPerClient", "100", "maxTotal", "10")),
+    REFUSAL_RATE(
+            Operation.REFUSAL,
+            "refusal for `maxRatePerClient`",
+            true,
+            Map.of("maxPerClient", "100", "maxRatePerClient", "1/m,10"));
 
     /** The methods of {@link CountingBenchmark}. */
     enum Operation {
@@ -57,6 +67,10 @@ public enum Scenario {
     /** One client. */
     Scenario(Operation operation, String title, boolean held, Map<String, String> settings) {
         this(operation, title, 1, false, held, 0, settings);
+    }
+
+    Scenario(Operation operation, String title, int clients, Map<String, String> settings) {
+        this(operation, title, clients, false, false, 0, settings);
     }
 
     Scenario(Operation operation, String title, int clients, boolean ipv6, boolean held, int rules) {
@@ -127,8 +141,8 @@ public enum Scenario {
     Scenario withoutRules() {
         return switch (this) {
             case HOT_PAIR_10_RULES, HOT_PAIR_10000_RULES, HOT_PAIR_FAR_TOTAL, HOT_PAIR_NEAR_TOTAL -> HOT_PAIR;
-            case REFUSAL_ENFORCED, REFUSAL_TOTAL -> REFUSAL;
-            case RANDOM_PAIR_10000_RULES -> RANDOM_PAIR;
+            case REFUSAL_ENFORCED, REFUSAL_TOTAL, REFUSAL_RATE -> REFUSAL;
+            case RANDOM_PAIR_10000_RULES, RANDOM_PAIR_RATE -> RANDOM_PAIR;
             default -> this;
         };
     }

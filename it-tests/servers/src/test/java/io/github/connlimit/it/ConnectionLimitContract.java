@@ -753,6 +753,27 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
         bed.admitted(BOB, 3);
     }
 
+    // ---- connections in a time
+
+    @Test
+    void aClientMayOpenSoManyConnectionsInATime() throws Exception {
+        bed.start(TestBed.patient().maxPerClient(4).maxRatePerClient("1/m,3").build());
+        for (TestConnection connection : bed.admitted(ALICE, 3)) {
+            connection.close();
+        }
+        bed.awaitOpen(ALICE, 0);
+        assertEnded(bed.connect(ALICE), Refusal.RESET);
+        TestBed.awaitUntil(
+                "a refusal of a restless client",
+                () -> assertThat(bed.events().refused(RefusalReason.RATE)).isEqualTo(1));
+        bed.admitted(BOB, 3);
+
+        bed.limiter()
+                .reconfigure(limits -> limits.toBuilder().maxRatePerClient("0").build());
+        bed.admitted(ALICE, 4);
+        bed.assertRefused(ALICE);
+    }
+
     // ---- dry run
 
     @Test

@@ -274,6 +274,7 @@ final class TestBed<S extends TestServer> {
         assertThat(events.refused(RefusalReason.PENDING)).isEqualTo(snapshot.refusedPending());
         assertThat(events.refused(RefusalReason.STREAMS)).isEqualTo(snapshot.refusedStreams());
         assertThat(events.refused(RefusalReason.TOTAL)).isEqualTo(snapshot.refusedTotal());
+        assertThat(events.refused(RefusalReason.RATE)).isEqualTo(snapshot.refusedRate());
         assertThat(events.refusedInDryRun()).isEqualTo(snapshot.dryRunRefused());
         assertThat(events.timedOut(false)).isEqualTo(snapshot.timedOut());
         assertThat(events.timedOut(true)).isEqualTo(snapshot.dryRunTimedOut());
