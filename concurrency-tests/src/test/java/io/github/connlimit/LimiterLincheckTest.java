@@ -35,6 +35,15 @@ class LimiterLincheckTest {
     private static final List<ConnectionLimits> LIMITS =
             IntStream.rangeClosed(0, 3).mapToObj(LimiterStress::limit).toList();
     private static final int FIRST_LIMIT = 2;
+
+    /** Both clients are in one network, and that in a wider one. */
+    private static final int NETWORK_LIMIT = 3;
+
+    private static final List<ConnectionLimits> LIMITS_IN_NETWORKS = LIMITS.stream()
+            .map(limits -> limits.toBuilder()
+                    .networkLimits("ipv4/24=" + NETWORK_LIMIT + ", ipv4/8=" + NETWORK_LIMIT)
+                    .build())
+            .toList();
     private static final int MOST_THREADS = 4;
 
     @Test
@@ -45,6 +54,47 @@ class LimiterLincheckTest {
     @Test
     void byStress() {
         check(random(new StressOptions()));
+    }
+
+    @Test
+    void inNetworksByModelChecking() {
+        checkInNetworks(random(modelChecking()));
+    }
+
+    @Test
+    void inNetworksByStress() {
+        checkInNetworks(random(new StressOptions()));
+    }
+
+    @ParameterizedTest
+    @MethodSource
+    void knownDifficultiesInNetworks(ExecutionScenario scenario) {
+        checkInNetworks(modelChecking()
+                .iterations(0)
+                .invocationsPerIteration(Integer.getInteger("lincheck.invocations.known"))
+                .addCustomScenario(scenario));
+    }
+
+    static Stream<Named<ExecutionScenario>> knownDifficultiesInNetworks() {
+        return Stream.of(
+                Named.of(
+                        "two clients come for the last place of their networks",
+                        scenario(
+                                List.of(acquire(0), acquire(0)),
+                                List.of(actor("acquire", 1, 1)),
+                                List.of(actor("acquire", 2, 0), actor("acquire", 2, 1)))),
+                Named.of(
+                        "the last place of the networks is left while another client asks for it",
+                        scenario(
+                                List.of(acquire(1), acquire(1), actor("acquire", 0, 1)),
+                                List.of(release(1), acquire(1)),
+                                List.of(actor("acquire", 2, 1), actor("acquire", 2, 1)))),
+                Named.of(
+                        "two clients close at once while a third connection comes",
+                        scenario(
+                                List.of(acquire(1), acquire(1), actor("acquire", 2, 1)),
+                                List.of(release(1), release(1)),
+                                List.of(actor("release", 2, 1), actor("acquire", 2, 1)))));
     }
 
     /** What scenarios drawn by lot seldom have, and what a limiter that is a little wrong does wrong. */
@@ -157,16 +207,28 @@ class LimiterLincheckTest {
         options.sequentialSpecification(Sequential.class).check(Concurrent.class);
     }
 
+    private static void checkInNetworks(Options<?, ?> options) {
+        new ConcurrentInNetworks().acquire(0, 0);
+        options.sequentialSpecification(SequentialInNetworks.class).check(ConcurrentInNetworks.class);
+    }
+
     /** The limiter under test. */
     @Param(name = "thread", gen = ThreadIdGen.class)
     @Param(name = "client", gen = IntGen.class, conf = "0:1")
     @Param(name = "limit", gen = IntGen.class, conf = "1:2")
     public static class Concurrent {
 
-        private final ConnectionLimiter limiter = LimiterStress.limiter(LIMITS.get(FIRST_LIMIT));
+        private final List<ConnectionLimits> limits;
+        private final ConnectionLimiter limiter;
         private final List<Deque<ConnectionPermit>> permits = new ArrayList<>();
 
         public Concurrent() {
+            this(LIMITS);
+        }
+
+        Concurrent(List<ConnectionLimits> limits) {
+            this.limits = limits;
+            this.limiter = LimiterStress.limiter(limits.get(FIRST_LIMIT));
             for (int i = 0; i < MOST_THREADS * CLIENTS.size(); i++) {
                 permits.add(new ArrayDeque<>());
             }
@@ -199,7 +261,7 @@ class LimiterLincheckTest {
 
         @Operation
         public void reconfigure(@Param(name = "limit") int limit) {
-            limiter.reconfigure(LIMITS.get(limit));
+            limiter.reconfigure(limits.get(limit));
         }
 
         /** What a snapshot has of one moment. */
@@ -207,6 +269,17 @@ class LimiterLincheckTest {
         public String snapshot() {
             LimiterSnapshot snapshot = limiter.snapshot(0);
             return text(snapshot.openConnections(), snapshot.clients(), snapshot.admitted());
+        }
+    }
+
+    /** The limiter under test, with limits of networks. */
+    @Param(name = "thread", gen = ThreadIdGen.class)
+    @Param(name = "client", gen = IntGen.class, conf = "0:1")
+    @Param(name = "limit", gen = IntGen.class, conf = "1:2")
+    public static final class ConcurrentInNetworks extends Concurrent {
+
+        public ConcurrentInNetworks() {
+            super(LIMITS_IN_NETWORKS);
         }
     }
 
@@ -219,11 +292,20 @@ class LimiterLincheckTest {
 
         private final int[] open = new int[CLIENTS.size()];
         private final int[][] held = new int[MOST_THREADS][CLIENTS.size()];
+        private final int networkLimit;
         private int limit = FIRST_LIMIT;
         private int admitted;
 
+        public Sequential() {
+            this(Integer.MAX_VALUE);
+        }
+
+        Sequential(int networkLimit) {
+            this.networkLimit = networkLimit;
+        }
+
         public boolean acquire(int thread, int client) {
-            if (open[client] >= limit) {
+            if (open[client] >= limit || IntStream.of(open).sum() >= networkLimit) {
                 return false;
             }
             open[client]++;
@@ -254,6 +336,14 @@ class LimiterLincheckTest {
                     IntStream.of(open).sum(),
                     IntStream.of(open).filter(connections -> connections > 0).count(),
                     admitted);
+        }
+    }
+
+    /** What it is to do with limits of networks. */
+    public static final class SequentialInNetworks extends Sequential {
+
+        public SequentialInNetworks() {
+            super(NETWORK_LIMIT);
         }
     }
 }

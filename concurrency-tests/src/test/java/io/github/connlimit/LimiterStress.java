@@ -13,6 +13,7 @@ import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.IIII_Result;
 import org.openjdk.jcstress.infra.results.III_Result;
 import org.openjdk.jcstress.infra.results.II_Result;
+import org.openjdk.jcstress.infra.results.I_Result;
 
 /** Two threads at one {@link ConnectionLimiter}; an outcome that is not listed is forbidden. */
 public final class LimiterStress {
@@ -205,6 +206,97 @@ public final class LimiterStress {
         @Arbiter
         public void count(II_Result result) {
             result.r2 = (int) limiter.snapshot().openConnections();
+        }
+    }
+
+    /** Two connections of two clients, and one place in the network of both, which is in a wider one. */
+    @JCStressTest
+    @Outcome(
+            id = {"1, 0, 1", "0, 1, 1"},
+            expect = ACCEPTABLE,
+            desc = "one is admitted")
+    @State
+    public static class LastPlaceOfTheNetwork {
+
+        private static final ConnectionLimits LIMITS =
+                ConnectionLimits.builder().networkLimits("ipv4/24=2, ipv4/8=3").build();
+
+        private final ConnectionLimiter limiter = limiter(LIMITS);
+
+        public LastPlaceOfTheNetwork() {
+            limiter.tryAcquire(CLIENT).orElseThrow();
+        }
+
+        @Actor
+        public void acquire(III_Result result) {
+            result.r1 = tryAcquire(limiter);
+        }
+
+        @Actor
+        public void acquireForAnother(III_Result result) {
+            result.r2 = limiter.tryAcquire(OTHER).isPresent() ? 1 : 0;
+        }
+
+        @Arbiter
+        public void count(III_Result result) {
+            result.r3 = limiter.snapshot().topNetworks().get(0).openConnections() - 1;
+        }
+    }
+
+    /** A client's connection comes while the one goes that takes the last place of both networks. */
+    @JCStressTest
+    @Outcome(id = "0, 0", expect = ACCEPTABLE, desc = "refused before the place was free")
+    @Outcome(id = "1, 2", expect = ACCEPTABLE, desc = "admitted after the place was free")
+    @State
+    public static class CloseAtTheNetwork {
+
+        private static final ConnectionLimits LIMITS =
+                ConnectionLimits.builder().networkLimits("ipv4/24=1, ipv4/8=1").build();
+
+        private final ConnectionLimiter limiter = limiter(LIMITS);
+        private final ConnectionPermit present = limiter.tryAcquire(OTHER).orElseThrow();
+
+        @Actor
+        public void close() {
+            present.close();
+        }
+
+        @Actor
+        public void acquire(II_Result result) {
+            result.r1 = tryAcquire(limiter);
+        }
+
+        @Arbiter
+        public void count(II_Result result) {
+            result.r2 = limiter.snapshot().topNetworks().size();
+        }
+    }
+
+    /** The last connection of a client closes while the network that it is in gets a limit, and its count. */
+    @JCStressTest
+    @Outcome(id = "0", expect = ACCEPTABLE, desc = "the network has gone with its last connection")
+    @State
+    public static class CloseWhileNetworksAreCounted {
+
+        private static final ConnectionLimits LIMITS =
+                ConnectionLimits.builder().networkLimits("ipv4/24=1, ipv4/8=1").build();
+
+        private final ConnectionLimiter limiter = limiter(ConnectionLimits.defaults());
+        private final ConnectionPermit present = limiter.tryAcquire(OTHER).orElseThrow();
+
+        @Actor
+        public void close() {
+            present.close();
+        }
+
+        @Actor
+        public void reconfigure() {
+            limiter.reconfigure(LIMITS);
+        }
+
+        @Arbiter
+        public void count(I_Result result) {
+            result.r1 = limiter.snapshot().topNetworks().size();
         }
     }
 

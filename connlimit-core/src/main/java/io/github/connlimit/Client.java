@@ -2,6 +2,7 @@ package io.github.connlimit;
 
 import java.security.SecureRandom;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * A client with its counts: an entry of the {@link ClientTable}, one object to save memory. Two that are equal have the
@@ -62,6 +63,14 @@ final class Client implements Stripe.Node<Client> {
         return this.high == high && this.low == low && this.prefix == (byte) prefix;
     }
 
+    long high() {
+        return high;
+    }
+
+    long low() {
+        return low;
+    }
+
     int open() {
         return open;
     }
@@ -82,17 +91,25 @@ final class Client implements Stripe.Node<Client> {
         exempt = now;
     }
 
+    /** How many are open that count for more than this client: for the largest one, and for its networks. */
+    int counted() {
+        return exempt ? 0 : open;
+    }
+
     /** @return how many are open now */
     int countUp() {
-        int now = open + 1;
-        // The end of the monitor's hold makes it visible.
-        OPEN.lazySet(this, now);
-        return now;
+        return change(1);
     }
 
     /** @return how many are open now */
     int countDown() {
-        int now = open - 1;
+        return change(-1);
+    }
+
+    /** @return how many are open now */
+    int change(int by) {
+        int now = open + by;
+        // The end of the monitor's hold makes it visible.
         OPEN.lazySet(this, now);
         return now;
     }
@@ -132,6 +149,38 @@ final class Client implements Stripe.Node<Client> {
     @Override
     public int hash() {
         return hash(high, low, prefix());
+    }
+
+    /** The hash of the block of this length that this client is in. */
+    int hash(int prefix) {
+        return hash(high & IpAddress.highMask(prefix), low & IpAddress.lowMask(prefix), prefix);
+    }
+
+    /** The block of this length that this client is in, as a client without connections. */
+    Client around(int prefix) {
+        return new Client(high & IpAddress.highMask(prefix), low & IpAddress.lowMask(prefix), prefix);
+    }
+
+    /** Finds {@link #around} among others, or gives {@code null}; for the holder of the stripe's monitor. */
+    Client findAround(Stripe<Client> stripe, int prefix) {
+        return find(
+                stripe.bins(),
+                hash(prefix),
+                high & IpAddress.highMask(prefix),
+                low & IpAddress.lowMask(prefix),
+                prefix);
+    }
+
+    static Client find(AtomicReferenceArray<Client> bins, int hash, long high, long low, int prefix) {
+        Client client = Stripe.first(bins, hash);
+        while (client != null && !client.is(high, low, prefix)) {
+            client = client.next();
+        }
+        return client;
+    }
+
+    boolean isIpv4() {
+        return high == 0 && low >>> Integer.SIZE == 0xffff;
     }
 
     static int hash(long high, long low, int prefix) {

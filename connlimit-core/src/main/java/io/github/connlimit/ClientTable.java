@@ -33,6 +33,14 @@ final class ClientTable {
         /** {@code null} until a client has a rate. Guarded by this. */
         private RateBuckets rates;
 
+        /** The networks that these clients are counted in as well, or {@code null}. Guarded by this. */
+        private Networks networks;
+
+        /** To be asked by the holder of the monitor. */
+        Networks networks() {
+            return networks;
+        }
+
         private static VarHandle varHandle(String field) {
             try {
                 return MethodHandles.lookup().findVarHandle(Part.class, field, long.class);
@@ -43,7 +51,7 @@ final class ClientTable {
 
         /** Finds a client; for the holder of the monitor. */
         Client get(int hash, long high, long low, int prefix) {
-            return find(bins(), hash, high, low, prefix);
+            return Client.find(bins(), hash, high, low, prefix);
         }
 
         /**
@@ -53,21 +61,13 @@ final class ClientTable {
          */
         Client look(int hash, long high, long low, int prefix) {
             AtomicReferenceArray<Client> bins = bins();
-            Client found = bins == null ? null : find(bins, hash, high, low, prefix);
+            Client found = bins == null ? null : Client.find(bins, hash, high, low, prefix);
             if (found != null || bins != null && bins == bins()) {
                 return found;
             }
             synchronized (this) {
                 return get(hash, high, low, prefix);
             }
-        }
-
-        private static Client find(AtomicReferenceArray<Client> bins, int hash, long high, long low, int prefix) {
-            Client client = first(bins, hash);
-            while (client != null && !client.is(high, low, prefix)) {
-                client = client.next();
-            }
-            return client;
         }
 
         /**
@@ -81,13 +81,13 @@ final class ClientTable {
             if (!exempt) {
                 sizes.reserve(client.open() + 1);
             }
-            int before = size(client);
+            int before = client.counted();
             int open = client.countUp();
             if (open == 1) {
                 add(client);
             }
             client.exempt(exempt);
-            sizes.change(before, size(client));
+            sizes.change(before, client.counted());
             admitted++;
             return open;
         }
@@ -98,26 +98,23 @@ final class ClientTable {
          * @return false if there is none
          * @throws OutOfMemoryError and has taken none
          */
-        boolean tryTakeToken(int hash, long high, long low, int prefix, Rate rate, long nowNanos) {
+        boolean tryTakeToken(Client client, Rate rate, long nowNanos) {
             if (rates == null) {
                 rates = new RateBuckets();
             }
-            return rates.tryTake(hash, high, low, prefix, rate, nowNanos);
+            return rates.tryTake(client.hash(), client.high(), client.low(), client.prefix(), rate, nowNanos);
         }
 
-        private int countDown(Client client) {
-            int before = size(client);
+        /** Counts one connection less of a client; for the holder of the monitor. */
+        int countDown(Client client) {
+            int before = client.counted();
             int open = client.countDown();
             if (open == 0) {
                 remove(client);
             }
-            sizes.change(before, size(client));
+            sizes.change(before, client.counted());
             closed++;
             return open;
-        }
-
-        private static int size(Client client) {
-            return client.exempt() ? 0 : client.open();
         }
     }
 
@@ -143,7 +140,8 @@ final class ClientTable {
     int countDown(Client client) {
         Part part = part(client.hash());
         synchronized (part) {
-            return part.countDown(client);
+            Networks networks = part.networks;
+            return networks == null ? part.countDown(client) : networks.countDown(client, part);
         }
     }
 
@@ -198,6 +196,28 @@ final class ClientTable {
             }
         }
         return open;
+    }
+
+    /**
+     * Counts all clients in networks, those of one part after the other.
+     *
+     * @param present the networks that they are counted in, or {@code null}
+     * @throws OutOfMemoryError and has counted some; {@link #networks} ends that
+     */
+    void countIn(Networks networks, Networks present) {
+        for (Part part : parts) {
+            synchronized (part) {
+                part.nodes().forEach(client -> networks.addUnlessIn(present, client));
+                part.networks = networks;
+            }
+        }
+    }
+
+    /** Says in which networks clients are counted from now on; they have to be already. For {@link #exclusively}. */
+    void networks(Networks networks) {
+        for (Part part : parts) {
+            part.networks = networks;
+        }
     }
 
     /** Takes all buckets for full, and gives their memory back. */

@@ -6,7 +6,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.PriorityQueue;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
@@ -49,8 +48,15 @@ public final class ConnectionLimiter {
     /** Written only while no count changes, so that a decision and its count are one step under the same limits. */
     private volatile InForce inForce;
 
-    /** The limits in force, another object for each time that they are put in force. */
-    private record InForce(ConnectionLimits limits) {}
+    /** Held for each change of the limits, before the monitor of any part. */
+    private final Lock changes = new ReentrantLock();
+
+    /**
+     * The limits in force, another object for each time that they are put in force.
+     *
+     * @param networks that clients are counted in, {@code null} if there are none
+     */
+    private record InForce(ConnectionLimits limits, Networks networks) {}
 
     /**
      * Makes a limiter that has counted nothing yet.
@@ -64,7 +70,9 @@ public final class ConnectionLimiter {
 
     ConnectionLimiter(
             ConnectionLimits limits, LongSupplier nanoTime, System.Logger logger, LimiterListener... listeners) {
-        this.inForce = new InForce(Objects.requireNonNull(limits, "limits"));
+        this.inForce =
+                new InForce(Objects.requireNonNull(limits, "limits"), Networks.of(limits.limitsOfNetworks(), null));
+        this.clients.networks(inForce.networks);
         this.logger = logger;
         this.nanoTime = nanoTime;
         this.errors = new ErrorLog(logger, nanoTime);
@@ -154,7 +162,6 @@ public final class ConnectionLimiter {
             long total = read.limits.maxTotal() == 0 || range.exempt()
                     ? Long.MAX_VALUE
                     : (long) read.limits.maxTotal() + (what == Counted.REASSIGNED ? 1 : 0);
-            Rate rate = what == Counted.REQUEST ? null : range.rate();
 
             // A look without waiting for anybody: a flood of refusals holds up nothing else.
             Client client = part.look(hash, high, low, prefix);
@@ -191,22 +198,8 @@ public final class ConnectionLimiter {
                     if (client == null) {
                         client = newcomer == null ? new Client(high, low, prefix) : newcomer;
                     }
+                    over = new Attempt(this, read.limits, range, part, client, permit, what).count(full);
                     open = client.open();
-                    over = over(client, range, read.limits, permit.isPending());
-                    if (over == null && full) {
-                        over = RefusalReason.TOTAL;
-                    }
-                    // The last of all: what is refused takes no token.
-                    if (over == null && rate != null && !part.tryTakeToken(hash, high, low, prefix, rate, nanoTime())) {
-                        over = isEnforced(read.limits) ? RefusalReason.RATE : null;
-                    }
-                    if (over == null || dryRun) {
-                        open = part.countUp(client, range.exempt());
-                        if (permit.isPending()) {
-                            client.countPending();
-                        }
-                        permit.bind(client);
-                    }
                 }
             } finally {
                 if (near) {
@@ -227,22 +220,11 @@ public final class ConnectionLimiter {
         }
     }
 
-    /** Which limit of the client one more connection would exceed, or {@code null}. */
-    private RefusalReason over(Client client, RuleTable.Range range, ConnectionLimits limits, boolean pending) {
-        int maxPending = limits.maxPendingPerClient();
-        boolean full = reached(client.open(), range.limit());
-        boolean tooManyPending = pending && maxPending > 0 && !range.exempt() && client.pending() >= maxPending;
-        if (!full && !tooManyPending || !isEnforced(limits)) {
-            return null;
-        }
-        return full ? RefusalReason.CONNECTIONS : RefusalReason.PENDING;
-    }
-
-    private boolean isEnforced(ConnectionLimits limits) {
+    boolean isEnforced(ConnectionLimits limits) {
         return limits.enforceAbove() == 0 || clients.leastOpen() >= limits.enforceAbove();
     }
 
-    private static boolean reached(int open, int limit) {
+    static boolean reached(int open, int limit) {
         return open >= (limit == 0 ? Integer.MAX_VALUE : limit);
     }
 
@@ -425,68 +407,107 @@ public final class ConnectionLimiter {
      *     stay as they are, and so does what it throws.
      */
     public void reconfigure(UnaryOperator<ConnectionLimits> change) {
-        InForce before;
-        InForce after;
+        ConnectionLimits before;
+        ConnectionLimits after;
         do {
-            before = inForce;
-            after = new InForce(Objects.requireNonNull(change.apply(before.limits), "the changed limits"));
+            before = limits();
+            after = Objects.requireNonNull(change.apply(before), "the changed limits");
         } while (!replace(before, after));
         try {
-            logger.log(System.Logger.Level.INFO, "limits changed from " + before.limits + " to " + after.limits);
+            logger.log(System.Logger.Level.INFO, "limits changed from " + before + " to " + after);
         } catch (Throwable error) {
             // The limits have changed all the same, and an exception would say that they have not.
             errors.report(Failure.LOGGING_CHANGE, error);
         }
     }
 
-    private boolean replace(InForce before, InForce after) {
-        clients.exclusively(() -> {
-            if (inForce == before) {
-                inForce = after;
+    private boolean replace(ConnectionLimits expected, ConnectionLimits limits) {
+        changes.lock();
+        try {
+            InForce before = inForce;
+            if (before.limits != expected) {
+                return false;
             }
-        });
-        if (!after.limits.table().hasRates()) {
-            clients.forgetRates();
+            InForce after = new InForce(limits, Networks.of(limits.limitsOfNetworks(), before.networks));
+            if (after.networks != null && !after.networks.areAllIn(before.networks)) {
+                countInAsWell(after.networks, before.networks);
+            }
+            clients.exclusively(() -> {
+                inForce = after;
+                clients.networks(after.networks);
+            });
+            if (!limits.table().hasRates()) {
+                clients.forgetRates();
+            }
+            return true;
+        } finally {
+            changes.unlock();
         }
-        return inForce == after;
+    }
+
+    /** Counts all clients in other networks, too, one part after the other: the accept thread waits for no more than that. */
+    private void countInAsWell(Networks others, Networks present) {
+        try {
+            clients.countIn(others.whileInForce(present), present);
+        } catch (Throwable outOfMemory) {
+            clients.exclusively(() -> clients.networks(present));
+            throw outOfMemory;
+        }
     }
 
     /**
      * Takes the figures of now.
      *
-     * @param topClients how many of the clients with most connections to name, 0 or more; finding them looks at every
-     *     client, without holding up anything
+     * @param topClients how many of the clients with most connections to name, and how many of the fullest networks, 0 or
+     *     more; finding them looks at every client and network, without holding up anything
      * @return the figures
      */
     public LimiterSnapshot snapshot(int topClients) {
-        return figures.snapshot(clients.totals(), errors.total(), top(topClients));
+        if (topClients < 0) {
+            throw new IllegalArgumentException("topClients: " + topClients + " is not allowed; a whole number from 0");
+        }
+        return figures.snapshot(clients.totals(), errors.total(), topClients(topClients), topNetworks(topClients));
     }
 
-    /** {@return the figures of now, with the ten clients that have most connections} */
+    /** {@return the figures of now, with the ten clients that have most connections, and the ten fullest networks} */
     public LimiterSnapshot snapshot() {
         return snapshot(10);
     }
 
-    private List<ClientUsage> top(int count) {
-        if (count < 0) {
-            throw new IllegalArgumentException("topClients: " + count + " is not allowed; a whole number from 0");
-        }
-        Comparator<ClientUsage> byConnections = Comparator.comparingInt(ClientUsage::openConnections);
-        PriorityQueue<ClientUsage> largest = new PriorityQueue<>(byConnections);
+    private List<ClientUsage> topClients(int count) {
+        record Size(Client client, int open) {}
+
+        Largest<Size> largest = new Largest<>(count, Comparator.comparingInt(Size::open));
         if (count > 0) {
             clients.forEach(client -> {
                 int open = client.open();
-                boolean full = largest.size() == count;
-                if (open == 0 || full && open <= largest.peek().openConnections()) {
-                    return;
+                if (open > 0) {
+                    largest.offer(new Size(client, open));
                 }
-                if (full) {
-                    largest.remove();
-                }
-                largest.add(usage(client, open));
             });
         }
-        return largest.stream().sorted(byConnections.reversed()).toList();
+        return largest.descending().stream()
+                .map(size -> usage(size.client, size.open))
+                .toList();
+    }
+
+    private List<NetworkUsage> topNetworks(int count) {
+        record Size(Client network, int open, int limit) {}
+
+        Largest<Size> largest =
+                new Largest<>(count, Comparator.comparingDouble(size -> (double) size.open / size.limit));
+        Networks networks = inForce.networks;
+        if (count > 0 && networks != null) {
+            networks.forEach((network, limit) -> {
+                int open = network.open();
+                if (open > 0) {
+                    largest.offer(new Size(network, open, limit));
+                }
+            });
+        }
+        return largest.descending().stream()
+                .map(size -> new NetworkUsage(size.network.cidr(), size.open, size.limit))
+                .toList();
     }
 
     private ClientUsage usage(Client client, int open) {

@@ -43,6 +43,9 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#refusedRate()}} */
     long getRefusedRate();
 
+    /** {@return see {@link LimiterSnapshot#refusedNetwork()}} */
+    long getRefusedNetwork();
+
     /** {@return see {@link LimiterSnapshot#timedOut()}} */
     long getTimedOut();
 
@@ -75,6 +78,14 @@ public interface ConnectionLimiterMXBean {
     List<Client> topClients(int count);
 
     /**
+     * {@return the networks with most of what their limits allow, the fullest first; none without
+     * {@link ConnectionLimits#networkLimits()}}
+     *
+     * @param count how many to name, 0 or more
+     */
+    List<Network> topNetworks(int count);
+
+    /**
      * What one client has open.
      *
      * @since 0.1.0
@@ -94,6 +105,23 @@ public interface ConnectionLimiterMXBean {
         int getStreams();
 
         /** {@return how many it may have open; 0 means any number} */
+        int getLimit();
+    }
+
+    /**
+     * What the clients of one network have open.
+     *
+     * @since 0.1.0
+     */
+    interface Network {
+
+        /** {@return the addresses of the network} */
+        String getAddresses();
+
+        /** {@return how many connections are open that count for it} */
+        int getOpenConnections();
+
+        /** {@return how many it may have open} */
         int getLimit();
     }
 }

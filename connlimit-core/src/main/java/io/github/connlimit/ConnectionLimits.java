@@ -118,6 +118,18 @@ public final class ConnectionLimits {
         return get(Settings.MAX_RATE_PER_CLIENT).toString();
     }
 
+    /**
+     * {@return how many connections all clients of a network may have open together, as in
+     * {@code ipv4/24=400, ipv6/48=800}; empty for any number}
+     */
+    public String networkLimits() {
+        return get(Settings.NETWORK_LIMITS).toString();
+    }
+
+    List<NetworkLimit> limitsOfNetworks() {
+        return ((NetworkLimit.All) get(Settings.NETWORK_LIMITS)).limits();
+    }
+
     /** {@return how many connections all clients together may have open; 0 means any number} */
     public int maxTotal() {
         return maxTotal;
@@ -376,6 +388,19 @@ public final class ConnectionLimits {
         }
 
         /**
+         * Sets how many connections all clients of a network may have open together, beside the limit of each of them. There
+         * may be limits for networks of several lengths at once. Clients that a rule exempts have no such limit, and do not
+         * count. A network has its limit whatever the rules for clients in it say.
+         *
+         * @param text for example {@code ipv4/24=400, ipv6/48=800}: lengths from 1 to less than {@code ipv4Prefix} and
+         *     {@code ipv6Prefix}, each once, with limits of 1 or more; empty for none, which is the default
+         * @return this builder
+         */
+        public Builder networkLimits(String text) {
+            return set(Settings.NETWORK_LIMITS, Settings.NETWORK_LIMITS.read(text.trim()));
+        }
+
+        /**
          * Sets how many connections all clients together may have open at once. One more is refused, unless a rule
          * exempts its client: health checks and operators get in. Connections of exempt clients count, too.
          *
@@ -487,8 +512,9 @@ public final class ConnectionLimits {
          * Makes the limits as set so far.
          *
          * @return new limits; this builder can be used again
-         * @throws IllegalArgumentException if {@code reservedConnections} leaves too little of a limit, or
-         *     {@code enforceAbove} is not less than {@code maxTotal}
+         * @throws IllegalArgumentException if {@code reservedConnections} leaves too little of a limit,
+         *     {@code enforceAbove} is not less than {@code maxTotal}, or a length in {@code networkLimits} is not less than
+         *     {@code ipv4Prefix} or {@code ipv6Prefix}
          */
         public ConnectionLimits build() {
             ConnectionLimits limits = new ConnectionLimits(this);
@@ -500,7 +526,19 @@ public final class ConnectionLimits {
                 throw Settings.ENFORCE_ABOVE.notAllowed(
                         limits.enforceAbove, "it has to be less than maxTotal, which is " + limits.maxTotal);
             }
+            limits.limitsOfNetworks()
+                    .forEach(network ->
+                            checkLength(network, network.ipv4() ? limits.ipv4Prefix() : limits.ipv6Prefix()));
             return limits;
+        }
+
+        private static void checkLength(NetworkLimit network, int clientPrefix) {
+            if (network.length() >= clientPrefix) {
+                throw Settings.NETWORK_LIMITS.notAllowed(
+                        network,
+                        "its length has to be less than " + (network.ipv4() ? "ipv4Prefix" : "ipv6Prefix")
+                                + ", which is " + clientPrefix);
+            }
         }
 
         private static void checkReserve(int reserve, String what, int limit) {

@@ -51,7 +51,8 @@ final class Figures {
         return Stream.of(tallies).mapToLong(Tally::get).sum();
     }
 
-    LimiterSnapshot snapshot(ClientTable.Totals totals, long errors, List<ClientUsage> topClients) {
+    LimiterSnapshot snapshot(
+            ClientTable.Totals totals, long errors, List<ClientUsage> topClients, List<NetworkUsage> topNetworks) {
         return new LimiterSnapshot(
                 totals.admitted() - totals.closed(),
                 // Not of one moment: an end may be seen before its beginning.
@@ -67,7 +68,8 @@ final class Figures {
                 responded.get(),
                 reset.get(),
                 errors,
-                topClients);
+                topClients,
+                topNetworks);
     }
 
     private static <E extends Enum<E>> Map<E, Long> byConstant(Class<E> type, Tally[] tallies) {

@@ -67,6 +67,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getRefusedNetwork() {
+        return limiter.snapshot(0).refusedNetwork();
+    }
+
+    @Override
     public long getTimedOut() {
         return limiter.snapshot(0).timedOut();
     }
@@ -111,6 +116,31 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
         return limiter.snapshot(count).topClients().stream()
                 .<Client>map(UsageView::new)
                 .toList();
+    }
+
+    @Override
+    public List<Network> topNetworks(int count) {
+        return limiter.snapshot(count).topNetworks().stream()
+                .<Network>map(NetworkView::new)
+                .toList();
+    }
+
+    private record NetworkView(NetworkUsage usage) implements Network {
+
+        @Override
+        public String getAddresses() {
+            return usage.network().toString();
+        }
+
+        @Override
+        public int getOpenConnections() {
+            return usage.openConnections();
+        }
+
+        @Override
+        public int getLimit() {
+            return usage.limit();
+        }
     }
 
     private record UsageView(ClientUsage usage) implements Client {

@@ -23,6 +23,7 @@ import java.util.Map;
  * @param reset total of refused connections that were reset although {@link Refusal#RESPOND} was asked for
  * @param errors total of errors in connlimit and in code it called; the log has them
  * @param topClients the clients with most open connections, the largest first
+ * @param topNetworks the networks with most of what their limits allow, the fullest first
  * @since 0.1.0
  */
 public record LimiterSnapshot(
@@ -39,10 +40,11 @@ public record LimiterSnapshot(
         long responded,
         long reset,
         long errors,
-        List<ClientUsage> topClients) {
+        List<ClientUsage> topClients,
+        List<NetworkUsage> topNetworks) {
 
     /**
-     * Makes a snapshot. Keeps copies of the maps and the list that cannot be changed.
+     * Makes a snapshot. Keeps copies of the maps and the lists that cannot be changed.
      *
      * @param openConnections 0 or more
      * @param pendingConnections 0 or more
@@ -58,6 +60,7 @@ public record LimiterSnapshot(
      * @param reset 0 or more
      * @param errors 0 or more
      * @param topClients none {@code null}
+     * @param topNetworks none {@code null}
      */
     public LimiterSnapshot {
         refusals = whole(RefusalReason.class, refusals);
@@ -65,6 +68,7 @@ public record LimiterSnapshot(
         dryRunRefusals = whole(RefusalReason.class, dryRunRefusals);
         dryRunTimeOuts = whole(ConnectionPhase.class, dryRunTimeOuts);
         topClients = List.copyOf(topClients);
+        topNetworks = List.copyOf(topNetworks);
     }
 
     private static <E extends Enum<E>> Map<E, Long> whole(Class<E> type, Map<E, Long> totals) {
@@ -98,6 +102,11 @@ public record LimiterSnapshot(
     /** {@return total of connections refused because of {@link RefusalReason#RATE}} */
     public long refusedRate() {
         return refusals.get(RefusalReason.RATE);
+    }
+
+    /** {@return total of connections refused because of {@link RefusalReason#NETWORK}} */
+    public long refusedNetwork() {
+        return refusals.get(RefusalReason.NETWORK);
     }
 
     /** {@return total of connections closed because they were past a deadline, in any phase} */

@@ -20,7 +20,10 @@ public enum RefusalReason {
     TOTAL("connections in all over the limit"),
 
     /** The limit of how many connections the client opens in a time: {@link ConnectionLimits#maxRatePerClient()} or a rule. */
-    RATE("connections over the rate");
+    RATE("connections over the rate"),
+
+    /** The limit of all connections of one of the client's networks: {@link ConnectionLimits#networkLimits()}. */
+    NETWORK("connections over the limit of their network");
 
     private final String what;
 

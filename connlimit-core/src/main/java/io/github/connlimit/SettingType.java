@@ -24,6 +24,7 @@ abstract class SettingType<T> {
     static final SettingType<Boolean> FLAG = new Flag();
     static final SettingType<Rules> RULES = new RulesType();
     static final SettingType<Rate> RATE = new RateType();
+    static final SettingType<NetworkLimit.All> NETWORKS = new NetworksType();
 
     private final Class<T> valueType;
     private final Class<?> type;
@@ -211,6 +212,18 @@ abstract class SettingType<T> {
         @Override
         Rate parse(String text) {
             return Rate.parse(text);
+        }
+    }
+
+    private static final class NetworksType extends SettingType<NetworkLimit.All> {
+
+        NetworksType() {
+            super(NetworkLimit.All.class, String.class, NetworkLimit.All.ALLOWED);
+        }
+
+        @Override
+        NetworkLimit.All parse(String text) {
+            return NetworkLimit.All.parse(text);
         }
     }
 

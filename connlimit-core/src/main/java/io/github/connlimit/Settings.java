@@ -39,6 +39,12 @@ enum Settings implements Setting {
             Rate.UNLIMITED,
             "How many connections a client may open in a second or a minute, unless a rule says so or exempts it. As many,"
                     + " or as many as the burst says, may come at once after a quiet time"),
+    NETWORK_LIMITS(
+            SettingType.NETWORKS,
+            NetworkLimit.All.NONE,
+            "How many connections all clients of a network may have open together, for networks of one length or several."
+                    + " Clients that a rule exempts have no such limit and do not count. A length has to be less than"
+                    + " ipv4Prefix or ipv6Prefix"),
     MAX_TOTAL(
             SettingType.LIMIT,
             0,

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** No count is lost, and none is left over, if memory runs out at the worst moment. */
 class ConnectionLimiterFailureTest {
@@ -33,8 +35,9 @@ class ConnectionLimiterFailureTest {
         assertThat(limiter.tryAcquire(PEER)).isPresent();
     }
 
-    @Test
-    void whereverMemoryRunsOutTheCountsAreRight() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"", "ipv4/31=1000, ipv4/8=100000"})
+    void whereverMemoryRunsOutTheCountsAreRight(String networkLimits) throws Exception {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-Xmx12m",
@@ -43,7 +46,8 @@ class ConnectionLimiterFailureTest {
                         "-Xint",
                         "-cp",
                         System.getProperty("java.class.path"),
-                        OutOfMemory.class.getName())
+                        OutOfMemory.class.getName(),
+                        networkLimits)
                 .redirectErrorStream(true)
                 .start();
         try {

@@ -41,6 +41,7 @@ class ConnectionLimitsTest {
                 .onError(ErrorPolicy.ADMIT)
                 .maxPendingPerClient(4)
                 .maxRatePerClient("600/m, 40")
+                .networkLimits("ipv4/20=400, ipv6/48=800")
                 .maxTotal(900)
                 .enforceAbove(600)
                 .reservedConnections(1)
@@ -63,6 +64,7 @@ class ConnectionLimitsTest {
                         entry("onError", "refuse"),
                         entry("maxPendingPerClient", "0"),
                         entry("maxRatePerClient", "0"),
+                        entry("networkLimits", ""),
                         entry("maxTotal", "0"),
                         entry("enforceAbove", "0"),
                         entry("reservedConnections", "0"),
@@ -90,6 +92,7 @@ class ConnectionLimitsTest {
         assertThat(limits.onError()).isEqualTo(ErrorPolicy.ADMIT);
         assertThat(limits.maxPendingPerClient()).isEqualTo(4);
         assertThat(limits.maxRatePerClient()).isEqualTo("600/m,40");
+        assertThat(limits.networkLimits()).isEqualTo("ipv4/20=400, ipv6/48=800");
         assertThat(limits.maxTotal()).isEqualTo(900);
         assertThat(limits.enforceAbove()).isEqualTo(600);
         assertThat(limits.reservedConnections()).isEqualTo(1);
@@ -112,6 +115,7 @@ class ConnectionLimitsTest {
                         entry("onError", "admit"),
                         entry("maxPendingPerClient", "4"),
                         entry("maxRatePerClient", "600/m,40"),
+                        entry("networkLimits", "ipv4/20=400, ipv6/48=800"),
                         entry("maxTotal", "900"),
                         entry("enforceAbove", "600"),
                         entry("reservedConnections", "1"),
@@ -123,7 +127,7 @@ class ConnectionLimitsTest {
         assertThat(everythingSet().build())
                 .hasToString("{maxPerClient=7, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
                         + " 2001:db8:0:0:0:0:0:0/32=8, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
-                        + " maxPendingPerClient=4, maxRatePerClient=600/m,40, maxTotal=900, enforceAbove=600, reservedConnections=1,"
+                        + " maxPendingPerClient=4, maxRatePerClient=600/m,40, networkLimits=ipv4/20=400, ipv6/48=800, maxTotal=900, enforceAbove=600, reservedConnections=1,"
                         + " handshakeTimeout=1500ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40}");
     }
 
@@ -410,7 +414,7 @@ class ConnectionLimitsTest {
                     .isThrownBy(() -> ConnectionLimits.builder().set(name, "1"))
                     .withMessage(
                             "\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
-                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient, maxTotal, enforceAbove,"
+                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient, networkLimits, maxTotal, enforceAbove,"
                                     + " reservedConnections, handshakeTimeout, dryRun, respondRate, respondBurst, respondMaxOpen");
         }
     }

@@ -43,6 +43,7 @@ final class Counts {
                 0,
                 0,
                 0,
-                topClients);
+                topClients,
+                List.of());
     }
 }

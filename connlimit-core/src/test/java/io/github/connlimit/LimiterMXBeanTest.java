@@ -77,6 +77,7 @@ class LimiterMXBeanTest {
                         "RefusedStreams",
                         "RefusedTotal",
                         "RefusedRate",
+                        "RefusedNetwork",
                         "TimedOut",
                         "TimedOutHandshake",
                         "TimedOutFirstByte",
@@ -87,6 +88,7 @@ class LimiterMXBeanTest {
                         "Errors",
                         "MaxPendingPerClient",
                         "MaxRatePerClient",
+                        "NetworkLimits",
                         "MaxTotal",
                         "EnforceAbove",
                         "ReservedConnections",
@@ -401,6 +403,14 @@ class LimiterMXBeanTest {
             assertThat(client.getLimit()).isEqualTo(1);
         });
         assertThat(proxy.topClients(0)).isEmpty();
+        assertThat(proxy.topNetworks(10)).isEmpty();
+        limiter.reconfigure(
+                limits -> limits.toBuilder().networkLimits("ipv4/24=20").build());
+        assertThat(proxy.topNetworks(10)).hasSize(1).allSatisfy(network -> {
+            assertThat(network.getAddresses()).isEqualTo("127.0.0.0/24");
+            assertThat(network.getOpenConnections()).isEqualTo(1);
+            assertThat(network.getLimit()).isEqualTo(20);
+        });
         assertThatIllegalArgumentException().isThrownBy(() -> proxy.topClients(-1));
         proxy.setMaxPerClient(0);
         assertThat(limiter.limits().maxPerClient()).isZero();

@@ -20,9 +20,8 @@ final class OutOfMemory {
         }
     }
 
-    private final ConnectionLimiter limiter =
-            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build());
-    private final ConnectionGate<Integer> gate = new ConnectionGate<>(limiter);
+    private final ConnectionLimiter limiter;
+    private final ConnectionGate<Integer> gate;
     private final InetAddress[] addresses = new InetAddress[CLIENTS];
     private final Integer[] channels = new Integer[CLIENTS];
     private final ConnectionPermit[] permits = new ConnectionPermit[CLIENTS];
@@ -30,7 +29,12 @@ final class OutOfMemory {
     private int failures;
     private int admitted;
 
-    private OutOfMemory() {
+    private OutOfMemory(String networkLimits) {
+        limiter = new ConnectionLimiter(ConnectionLimits.builder()
+                .maxPerClient(2)
+                .networkLimits(networkLimits)
+                .build());
+        gate = new ConnectionGate<>(limiter);
         for (int i = 0; i < CLIENTS; i++) {
             addresses[i] = Addresses.ipv4(0x0a00_0000 + i);
             channels[i] = i;
@@ -38,7 +42,7 @@ final class OutOfMemory {
     }
 
     public static void main(String... args) {
-        OutOfMemory scenario = new OutOfMemory();
+        OutOfMemory scenario = new OutOfMemory(args.length == 0 ? "" : args[0]);
         try {
             scenario.run();
         } catch (Throwable error) {
@@ -64,6 +68,7 @@ final class OutOfMemory {
             LimiterSnapshot snapshot = limiter.snapshot();
             check(snapshot.openConnections() == 0, "connections are left");
             check(snapshot.clients() == 0, "clients are left");
+            check(snapshot.topNetworks().isEmpty(), "networks are left");
             check(gate.openConnections() == 0, "permits are left");
         }
         check(failures >= ROUNDS, "memory ran out too rarely");

@@ -53,7 +53,7 @@ class SettingsTest {
             return duration.plusSeconds(1);
         }
         if (value instanceof String) {
-            return "7/s";
+            return setting == Settings.NETWORK_LIMITS ? "ipv4/7=7" : "7/s";
         }
         return Stream.of(setting.type().getEnumConstants())
                 .filter(constant -> constant != value)

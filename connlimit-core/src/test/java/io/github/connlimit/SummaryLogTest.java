@@ -120,7 +120,8 @@ class SummaryLogTest {
                 .asString()
                 .startsWith("in the last 10 s: 3 connections over the limit, 1 pending connections over the limit, "
                         + "1 streams over the limit, 1 connections in all over the limit, 1 connections over the rate, "
-                        + "2 time-outs, 5 connections and streams over the limit, not refused (dry run), "
+                        + "1 connections over the limit of their network, "
+                        + "2 time-outs, 6 connections and streams over the limit, not refused (dry run), "
                         + "2 time-outs, not closed (dry run); most by ");
     }
 }

@@ -62,6 +62,7 @@ class ConnectionLimitMetricsTest {
                 # HELP connlimit_connections_refused_total Connections and streams refused
                 # TYPE connlimit_connections_refused_total counter
                 connlimit_connections_refused_total{name="web",reason="connections"} 0.0
+                connlimit_connections_refused_total{name="web",reason="network"} 0.0
                 connlimit_connections_refused_total{name="web",reason="pending"} 0.0
                 connlimit_connections_refused_total{name="web",reason="rate"} 0.0
                 connlimit_connections_refused_total{name="web",reason="streams"} 0.0
@@ -76,6 +77,7 @@ class ConnectionLimitMetricsTest {
                 # HELP connlimit_dryrun_refused_total Connections and streams that would have been refused but for the dry run
                 # TYPE connlimit_dryrun_refused_total counter
                 connlimit_dryrun_refused_total{name="web",reason="connections"} 0.0
+                connlimit_dryrun_refused_total{name="web",reason="network"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="pending"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="rate"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="streams"} 0.0
@@ -174,7 +176,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(25)
+                .hasSize(27)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

@@ -2,6 +2,7 @@ package io.github.connlimit.page;
 
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.LimiterSnapshot;
+import io.github.connlimit.NetworkUsage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -35,6 +36,9 @@ final class Data {
                 data.array(
                         "topClients",
                         now.topClients().stream().map(Data::client).toList());
+                data.array(
+                        "topNetworks",
+                        now.topNetworks().stream().map(Data::network).toList());
             }
             data.object("history", history -> intervals(history, look.samples()));
         });
@@ -51,6 +55,14 @@ final class Data {
             client.field("pending", usage.pendingConnections());
             client.field("streams", usage.streams());
             client.field("limit", usage.limit());
+        });
+    }
+
+    private static String network(NetworkUsage usage) {
+        return Json.object(network -> {
+            network.field("network", usage.network().toString());
+            network.field("open", usage.openConnections());
+            network.field("limit", usage.limit());
         });
     }
 

@@ -9,6 +9,7 @@ const REASONS = {
   streams: 'Too many streams',
   total: 'Too many in all',
   rate: 'Too many in a short time',
+  network: 'Too many in their network',
   handshake: 'Closed: handshake not completed in time',
   first_byte: 'Closed: no first byte in time'
 };
@@ -174,6 +175,16 @@ function showClients(data) {
     : [element('tr', {}, element('td', { colspan: 6 }, 'Nobody has a connection.'))]);
 }
 
+function showNetworks(data) {
+  const networks = data.topNetworks || [];
+  byId('networks').hidden = networks.length === 0;
+  replace(byId('fullest'), networks.map(network => element('tr', {},
+    element('th', { scope: 'row' }, network.network),
+    element('td', {}, numbers.format(network.open)),
+    element('td', {}, numbers.format(network.limit)),
+    element('td', {}, ...share(network)))));
+}
+
 function show(data) {
   document.title = `${data.open} open: connlimit ${data.name}`;
   setText('name', ' ' + data.name);
@@ -184,6 +195,7 @@ function show(data) {
   showPlots(data, intervals);
   showRefusals(data, intervals);
   showClients(data);
+  showNetworks(data);
 }
 
 async function ask() {

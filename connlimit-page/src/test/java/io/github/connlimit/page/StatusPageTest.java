@@ -96,14 +96,14 @@ class StatusPageTest {
                 .isEqualTo(
                         "{\"name\":\"web\",\"dryRun\":false,\"limit\":2,\"maxTotal\":0,\"enforceAbove\":0,\"open\":7,\"pending\":0,\"streams\":0,"
                                 + "\"clients\":3,\"largestClient\":2,\"admitted\":7,"
-                                + "\"refused\":{\"connections\":3,\"pending\":0,\"streams\":0,\"total\":0,\"rate\":0},"
+                                + "\"refused\":{\"connections\":3,\"pending\":0,\"streams\":0,\"total\":0,\"rate\":0,\"network\":0},"
                                 + "\"timedOut\":{\"handshake\":0,\"first_byte\":0},"
                                 + "\"wouldRefuse\":0,\"wouldTimeOut\":0,\"errors\":0,\"topClients\":["
                                 + "{\"client\":\"127.0.0.9/32\",\"open\":4,\"pending\":0,\"streams\":0,\"limit\":0},"
                                 + "{\"client\":\"127.0.0.2/32\",\"open\":2,\"pending\":0,\"streams\":0,\"limit\":2},"
-                                + "{\"client\":\"127.0.0.3/32\",\"open\":1,\"pending\":0,\"streams\":0,\"limit\":2}],"
+                                + "{\"client\":\"127.0.0.3/32\",\"open\":1,\"pending\":0,\"streams\":0,\"limit\":2}],\"topNetworks\":[],"
                                 + "\"history\":{\"seconds\":[2.00],\"open\":[7],\"admitted\":[7],\"connections\":[3],"
-                                + "\"pending\":[0],\"streams\":[0],\"total\":[0],\"rate\":[0],\"handshake\":[0],\"first_byte\":[0],"
+                                + "\"pending\":[0],\"streams\":[0],\"total\":[0],\"rate\":[0],\"network\":[0],\"handshake\":[0],\"first_byte\":[0],"
                                 + "\"wouldRefuse\":[0],\"wouldTimeOut\":[0]}}");
     }
 
@@ -119,11 +119,23 @@ class StatusPageTest {
     }
 
     @Test
+    void showsTheFullestNetworks() throws Exception {
+        limiter.reconfigure(limits ->
+                limits.toBuilder().networkLimits("ipv4/24=3, ipv4/16=9").build());
+        acquire("127.0.0.2", 2);
+        acquire("127.0.0.3", 2);
+        assertThat(data().get("topNetworks"))
+                .hasToString("[{\"network\":\"127.0.0.0/24\",\"open\":3,\"limit\":3},"
+                        + "{\"network\":\"127.0.0.0/16\",\"open\":3,\"limit\":9}]");
+        assertThat(data().getAsJsonObject("refused").get("network").getAsInt()).isEqualTo(1);
+    }
+
+    @Test
     void leavesOutAddresses() throws Exception {
         acquire("127.0.0.2", 2);
         assertThat(page.answerWithoutClients("GET", "view=data").body())
                 .contains("\"open\":2")
-                .doesNotContain("topClients", "127.0.0");
+                .doesNotContain("topClients", "topNetworks", "127.0.0");
     }
 
     @ParameterizedTest

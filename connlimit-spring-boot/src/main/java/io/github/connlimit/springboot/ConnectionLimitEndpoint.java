@@ -39,9 +39,11 @@ public final class ConnectionLimitEndpoint {
      * @param settings all settings as text
      * @param figures totals since the start, and what is open now
      * @param topClients the clients with most connections; {@code null} unless they may be shown
+     * @param topNetworks the fullest networks; {@code null} unless clients may be shown
      * @since 0.1.0
      */
-    public record Limits(Map<String, String> settings, Figures figures, List<Client> topClients) {}
+    public record Limits(
+            Map<String, String> settings, Figures figures, List<Client> topClients, List<Network> topNetworks) {}
 
     /**
      * The figures, as {@link LimiterSnapshot} has them.
@@ -113,6 +115,16 @@ public final class ConnectionLimitEndpoint {
     public record Client(String client, int openConnections, int pendingConnections, int streams, int limit) {}
 
     /**
+     * One network.
+     *
+     * @param network its addresses
+     * @param openConnections how many connections are open that count for it
+     * @param limit how many it may have open
+     * @since 0.1.0
+     */
+    public record Network(String network, int openConnections, int limit) {}
+
+    /**
      * A setting that was refused.
      *
      * @param error what is wrong with it, and what is allowed
@@ -132,6 +144,10 @@ public final class ConnectionLimitEndpoint {
 
     private Limits limits(boolean withClients) {
         LimiterSnapshot now = limiter.snapshot(withClients ? CLIENTS : 0);
+        Map<String, String> settings = limiter.limits().toSettings();
+        if (!withClients) {
+            return new Limits(settings, Figures.of(now), null, null);
+        }
         List<Client> clients = now.topClients().stream()
                 .map(usage -> new Client(
                         usage.client().toString(),
@@ -140,7 +156,10 @@ public final class ConnectionLimitEndpoint {
                         usage.streams(),
                         usage.limit()))
                 .toList();
-        return new Limits(limiter.limits().toSettings(), Figures.of(now), withClients ? clients : null);
+        List<Network> networks = now.topNetworks().stream()
+                .map(usage -> new Network(usage.network().toString(), usage.openConnections(), usage.limit()))
+                .toList();
+        return new Limits(settings, Figures.of(now), clients, networks);
     }
 
     /**

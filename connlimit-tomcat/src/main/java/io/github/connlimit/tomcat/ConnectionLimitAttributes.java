@@ -72,6 +72,11 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedRate);
     }
 
+    /** {@return how many connections have been refused because of {@code networkLimits}} */
+    default long getRefusedNetwork() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedNetwork);
+    }
+
     /** {@return how many connections have been closed at a deadline} */
     default long getTimedOut() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::timedOut);
@@ -119,5 +124,14 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
      */
     default String[] topClients(int count) {
         return LimiterSettings.topClients(getLimiter(), count);
+    }
+
+    /**
+     * {@return the networks with most of what {@code networkLimits} allows, the fullest first, one text each}
+     *
+     * @param count how many to name, 0 or more
+     */
+    default String[] topNetworks(int count) {
+        return LimiterSettings.topNetworks(getLimiter(), count);
     }
 }

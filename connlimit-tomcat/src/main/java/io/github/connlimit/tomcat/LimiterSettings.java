@@ -115,6 +115,15 @@ final class LimiterSettings {
                         .toArray(String[]::new);
     }
 
+    /** The networks with most of what their limits allow as text, one each, for JMX. */
+    static String[] topNetworks(ConnectionLimiter inForce, int count) {
+        return inForce == null
+                ? new String[0]
+                : inForce.snapshot(count).topNetworks().stream()
+                        .map(usage -> usage.network() + " open=" + usage.openConnections() + " limit=" + usage.limit())
+                        .toArray(String[]::new);
+    }
+
     private static String text(ClientUsage usage) {
         return usage.client() + " open=" + usage.openConnections() + " pending=" + usage.pendingConnections()
                 + " streams=" + usage.streams() + " limit=" + (usage.limit() == 0 ? "unlimited" : usage.limit());

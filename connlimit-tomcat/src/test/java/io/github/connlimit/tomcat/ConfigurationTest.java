@@ -301,6 +301,9 @@ class ConfigurationTest {
         assertThat(beans.getAttribute(name, "refused")).isEqualTo(0L);
         assertThat((String[]) beans.invoke(name, "topClients", new Object[] {5}, new String[] {"int"}))
                 .containsExactly("127.0.0.2/32 open=1 pending=0 streams=0 limit=3");
+        beans.setAttribute(name, new Attribute("networkLimits", "ipv4/24=20"));
+        assertThat((String[]) beans.invoke(name, "topNetworks", new Object[] {5}, new String[] {"int"}))
+                .containsExactly("127.0.0.0/24 open=1 limit=20");
 
         beans.setAttribute(name, new Attribute("maxPerClient", "1"));
         assertThat(server.connect(2, connector).isServed()).isFalse();
@@ -367,6 +370,7 @@ class ConfigurationTest {
         assertThat(valve.getRefuse()).isEqualTo("respond");
         assertThat(valve.getOnError()).isEqualTo("admit");
         assertThat(valve.topClients(3)).isEmpty();
+        assertThat(valve.topNetworks(3)).isEmpty();
         assertThat(valve.getOpenConnections()).isZero();
         assertThat(valve.getAdmitted()).isZero();
     }

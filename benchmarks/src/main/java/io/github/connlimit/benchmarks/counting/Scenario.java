@@ -24,6 +24,16 @@ public enum Scenario {
             "pair, one of 100,000 IPv4 clients, within `maxRatePerClient`",
             100_000,
             Map.of("maxRatePerClient", "1000000/s")),
+    RANDOM_PAIR_1_NETWORK(
+            Operation.PAIR,
+            "pair, one of 100,000 IPv4 clients, with 1 length in `networkLimits`",
+            100_000,
+            Map.of("networkLimits", "ipv4/24=100000")),
+    RANDOM_PAIR_2_NETWORKS(
+            Operation.PAIR,
+            "pair, one of 100,000 IPv4 clients, with 2 lengths in `networkLimits`",
+            100_000,
+            Map.of("networkLimits", "ipv4/24=100000, ipv4/16=100000")),
     HOT_PAIR_FAR_TOTAL(
             Operation.PAIR, "pair, one hot client, far below `maxTotal`", false, Map.of("maxTotal", "100000")),
     HOT_PAIR_NEAR_TOTAL(Operation.PAIR, "pair, one hot client, near `maxTotal`", false, Map.of("maxTotal", "50")),
@@ -37,7 +47,12 @@ public enum Scenario {
             Operation.REFUSAL,
             "refusal for `maxRatePerClient`",
             true,
-            Map.of("maxPerClient", "100", "maxRatePerClient", "1/m,10"));
+            Map.of("maxPerClient", "100", "maxRatePerClient", "1/m,10")),
+    REFUSAL_NETWORK(
+            Operation.REFUSAL,
+            "refusal for `networkLimits`",
+            true,
+            Map.of("maxPerClient", "100", "networkLimits", "ipv4/24=10"));
 
     /** The methods of {@link CountingBenchmark}. */
     enum Operation {
@@ -141,8 +156,9 @@ public enum Scenario {
     Scenario withoutRules() {
         return switch (this) {
             case HOT_PAIR_10_RULES, HOT_PAIR_10000_RULES, HOT_PAIR_FAR_TOTAL, HOT_PAIR_NEAR_TOTAL -> HOT_PAIR;
-            case REFUSAL_ENFORCED, REFUSAL_TOTAL, REFUSAL_RATE -> REFUSAL;
-            case RANDOM_PAIR_10000_RULES, RANDOM_PAIR_RATE -> RANDOM_PAIR;
+            case REFUSAL_ENFORCED, REFUSAL_TOTAL, REFUSAL_RATE, REFUSAL_NETWORK -> REFUSAL;
+            case RANDOM_PAIR_10000_RULES, RANDOM_PAIR_RATE, RANDOM_PAIR_1_NETWORK, RANDOM_PAIR_2_NETWORKS ->
+                RANDOM_PAIR;
             default -> this;
         };
     }

@@ -753,6 +753,39 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
         bed.admitted(BOB, 3);
     }
 
+    // ---- whole networks
+
+    @Test
+    void allClientsOfANetworkHaveALimitTogether() throws Exception {
+        String neighbour = "127.0.0.77";
+        String elsewhere = "127.0.9.1";
+        bed.start(TestBed.patient()
+                .maxPerClient(3)
+                .networkLimits("ipv4/24=4, ipv4/16=6")
+                .exempt("127.0.0.9")
+                .build());
+        List<TestConnection> admitted = bed.admitted(ALICE, 3);
+        bed.admitted("127.0.0.9", 2);
+        bed.admitted(BOB, 1);
+        assertRefusedForNetwork(neighbour, 1);
+        bed.admitted(elsewhere, 2);
+        // Now the wider one is full.
+        assertRefusedForNetwork("127.0.8.1", 2);
+        bed.assertRefused(ALICE);
+
+        admitted.get(0).close();
+        bed.awaitOpen(ALICE, 2);
+        bed.admitted(neighbour, 1);
+        assertRefusedForNetwork(elsewhere, 3);
+    }
+
+    private void assertRefusedForNetwork(String client, long count) throws IOException {
+        assertEnded(bed.connect(client), Refusal.RESET);
+        TestBed.awaitUntil(
+                "a refusal for the network",
+                () -> assertThat(bed.events().refused(RefusalReason.NETWORK)).isEqualTo(count));
+    }
+
     // ---- connections in a time
 
     @Test

@@ -269,12 +269,14 @@ final class TestBed<S extends TestServer> {
         assertThat(snapshot.openConnections()).as("open connections").isZero();
         assertThat(snapshot.clients()).as("clients").isZero();
         assertThat(snapshot.topClients()).isEmpty();
+        assertThat(snapshot.topNetworks()).isEmpty();
         assertThat(events.admitted()).isEqualTo(snapshot.admitted());
         assertThat(events.refused()).isEqualTo(snapshot.refused());
         assertThat(events.refused(RefusalReason.PENDING)).isEqualTo(snapshot.refusedPending());
         assertThat(events.refused(RefusalReason.STREAMS)).isEqualTo(snapshot.refusedStreams());
         assertThat(events.refused(RefusalReason.TOTAL)).isEqualTo(snapshot.refusedTotal());
         assertThat(events.refused(RefusalReason.RATE)).isEqualTo(snapshot.refusedRate());
+        assertThat(events.refused(RefusalReason.NETWORK)).isEqualTo(snapshot.refusedNetwork());
         assertThat(events.refusedInDryRun()).isEqualTo(snapshot.dryRunRefused());
         assertThat(events.timedOut(false)).isEqualTo(snapshot.timedOut());
         assertThat(events.timedOut(true)).isEqualTo(snapshot.dryRunTimedOut());

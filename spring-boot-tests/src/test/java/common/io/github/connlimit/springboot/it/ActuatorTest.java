@@ -47,13 +47,17 @@ class ActuatorTest {
 
     @Test
     void showsClientsIfAskedFor() throws Exception {
-        try (Running app = Running.start(EXPOSED, "management.endpoint.connlimit.show-clients=always");
+        try (Running app = Running.start(
+                        EXPOSED,
+                        "management.endpoint.connlimit.show-clients=always",
+                        "connlimit.network-limits=ipv4/24=400");
                 Clients clients = new Clients(app.port(), false)) {
             assertThat(clients.served(2, 2)).isEqualTo(2);
-            JsonObject client = json(Clients.exchange(app.port(), "GET", PATH, ""))
-                    .getAsJsonArray("topClients")
-                    .get(0)
-                    .getAsJsonObject();
+            JsonObject shown = json(Clients.exchange(app.port(), "GET", PATH, ""));
+            JsonObject client = shown.getAsJsonArray("topClients").get(0).getAsJsonObject();
+            JsonObject network = shown.getAsJsonArray("topNetworks").get(0).getAsJsonObject();
+            assertThat(network.get("network").getAsString()).isEqualTo("127.0.0.0/24");
+            assertThat(network.get("limit").getAsInt()).isEqualTo(400);
             assertThat(client.get("client").getAsString()).isEqualTo("127.0.0.2/32");
             assertThat(client.get("openConnections").getAsInt()).isEqualTo(2);
             assertThat(client.get("limit").getAsInt()).isEqualTo(100);
@@ -128,6 +132,7 @@ class ActuatorTest {
             assertThat(shown.getAsJsonObject("refused").get("connections").getAsInt())
                     .isEqualTo(5);
             assertThat(shown.has("topClients")).isFalse();
+            assertThat(shown.has("topNetworks")).isFalse();
 
             assertThat(Clients.get(app.port(), PATH + "/pages")).startsWith("404 ");
             assertThat(json(Clients.exchange(app.port(), "GET", PATH, "")).has("figures"))
