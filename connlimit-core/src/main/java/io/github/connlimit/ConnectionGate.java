@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -29,6 +30,7 @@ public final class ConnectionGate<C> {
     private final ConnectionLimiter limiter;
     private final Deadlines<C> deadlines = new Deadlines<>();
     private final PermitTable<C> permits = new PermitTable<>();
+    private final Tarpit<C> tarpit;
 
     /** Guarded by this. */
     private long lookedForClosedNanos;
@@ -43,6 +45,7 @@ public final class ConnectionGate<C> {
      */
     public ConnectionGate(ConnectionLimiter limiter) {
         this.limiter = Objects.requireNonNull(limiter, "limiter");
+        this.tarpit = limiter.newTarpit();
         this.lookedForClosedNanos = limiter.nanoTime();
     }
 
@@ -292,16 +295,27 @@ public final class ConnectionGate<C> {
                     report(Failure.DEADLINE, error);
                 }
             }
+            tarpit.sweep(now);
             releaseForgotten(now, channels);
             limiter.report(now);
-            // A deadline set while this waits is as long as the time-out at least.
-            long timeout = limiter.limits().handshakeTimeout().toNanos();
-            long most = timeout == 0 ? MAX_SWEEP_NANOS : Math.min(timeout, MAX_SWEEP_NANOS);
-            return Math.max(10, TimeUnit.NANOSECONDS.toMillis(deadlines.nanosToNext(now, most)) + 1);
+            long next = tarpit.nanosToNext(now, deadlines.nanosToNext(now, mostNanos(limiter.limits())));
+            return Math.max(10, TimeUnit.NANOSECONDS.toMillis(next) + 1);
         } catch (Throwable error) {
             report(Failure.SWEEP, error);
             return TimeUnit.NANOSECONDS.toMillis(MAX_SWEEP_NANOS);
         }
+    }
+
+    /** How long to wait at most: what begins meanwhile is not due before. */
+    private static long mostNanos(ConnectionLimits limits) {
+        long most = MAX_SWEEP_NANOS;
+        if (!limits.handshakeTimeout().isZero()) {
+            most = Math.min(most, limits.handshakeTimeout().toNanos());
+        }
+        if (limits.refuse() == Refusal.TARPIT && !limits.tarpitTime().isZero()) {
+            most = Math.min(most, limits.tarpitTime().toNanos());
+        }
+        return most;
     }
 
     private void releaseForgotten(long now, Channels<? super C> channels) {
@@ -418,6 +432,42 @@ public final class ConnectionGate<C> {
             report(Failure.RESPONDING, error);
             return Optional.empty();
         }
+    }
+
+    /**
+     * Holds a refused connection for {@link ConnectionLimits#tarpitTime()}; see {@link Refusal#TARPIT}. Until then nobody
+     * may read from it, write to it or close it. {@link #sweep} ends it.
+     *
+     * @param channel the connection
+     * @param peer its remote address
+     * @param end resets the connection; called once, without blocking, by the thread that sweeps or by the one that calls
+     *     {@link #stopHolding}
+     * @return whether it is held; if not, the caller has to reset it
+     */
+    public boolean tryHold(C channel, InetAddress peer, Consumer<? super C> end) {
+        boolean held = false;
+        try {
+            ConnectionLimits limits = limiter.limits();
+            held = tarpit.tryHold(channel, limits.clientOf(peer), limits, end, limiter.nanoTime());
+            limiter.countTarpitted(held);
+        } catch (Throwable error) {
+            report(Failure.HOLDING, error);
+        }
+        return held;
+    }
+
+    /** Ends all refused connections that are held, and holds none from now on: for an adapter whose server stops. */
+    public void stopHolding() {
+        try {
+            tarpit.close();
+        } catch (Throwable error) {
+            report(Failure.HOLDING, error);
+        }
+    }
+
+    /** Undoes {@link #stopHolding}, for an adapter whose server starts again. */
+    public void startHolding() {
+        tarpit.open();
     }
 
     /** {@return how many connections hold a permit of this gate} */

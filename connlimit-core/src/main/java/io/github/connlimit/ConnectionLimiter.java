@@ -38,6 +38,7 @@ public final class ConnectionLimiter {
     private final Figures figures = new Figures();
     private final SummaryLog summaries;
     private final RefusalBudget refusalBudget;
+    private final TarpitBudget tarpitBudget = new TarpitBudget();
     private final Recorder recorder;
 
     /** Held for each admission while {@link ConnectionLimits#maxTotal} may be reached; before the monitor of any part. */
@@ -466,7 +467,8 @@ public final class ConnectionLimiter {
         if (topClients < 0) {
             throw new IllegalArgumentException("topClients: " + topClients + " is not allowed; a whole number from 0");
         }
-        return figures.snapshot(clients.totals(), errors.total(), topClients(topClients), topNetworks(topClients));
+        return figures.snapshot(
+                clients.totals(), tarpitBudget.open(), errors.total(), topClients(topClients), topNetworks(topClients));
     }
 
     /** {@return the figures of now, with the ten clients that have most connections, and the ten fullest networks} */
@@ -534,6 +536,15 @@ public final class ConnectionLimiter {
 
     long nanoTime() {
         return nanoTime.getAsLong();
+    }
+
+    <C> Tarpit<C> newTarpit() {
+        return new Tarpit<>(tarpitBudget, errors);
+    }
+
+    /** Counts what became of a refused connection that was to be held. */
+    void countTarpitted(boolean held) {
+        (held ? figures.tarpitted : figures.reset).increment();
     }
 
     RefusalBudget refusalBudget() {

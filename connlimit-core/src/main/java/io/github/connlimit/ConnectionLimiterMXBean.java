@@ -64,6 +64,12 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#responded()}} */
     long getResponded();
 
+    /** {@return see {@link LimiterSnapshot#tarpitOpen()}} */
+    int getTarpitOpen();
+
+    /** {@return see {@link LimiterSnapshot#tarpitted()}} */
+    long getTarpitted();
+
     /** {@return see {@link LimiterSnapshot#reset()}} */
     long getReset();
 

@@ -23,6 +23,9 @@ public final class ConnectionLimits {
     /** What a limit has to leave for streams besides the reserve, at the least. */
     static final int LEAST_FOR_STREAMS = 5;
 
+    /** The most that {@code tarpitMaxOpen} may say. */
+    static final int MOST_HELD = 100_000;
+
     private final Map<Settings, Object> values;
     private final RuleTable table;
 
@@ -179,6 +182,16 @@ public final class ConnectionLimits {
     public String rateFor(InetAddress address) {
         Rate rate = find(IpAddress.of(address)).rate();
         return (rate == null ? Rate.UNLIMITED : rate).toString();
+    }
+
+    /** {@return how long a refused connection is kept open before it is reset, with {@link Refusal#TARPIT}} */
+    public Duration tarpitTime() {
+        return (Duration) get(Settings.TARPIT_TIME);
+    }
+
+    /** {@return how many refused connections may be kept open at once, with {@link Refusal#TARPIT}} */
+    public int tarpitMaxOpen() {
+        return (int) get(Settings.TARPIT_MAX_OPEN);
     }
 
     Object get(Settings setting) {
@@ -486,6 +499,27 @@ public final class ConnectionLimits {
          */
         public Builder respondMaxOpen(int connections) {
             return set(Settings.RESPOND_MAX_OPEN, connections);
+        }
+
+        /**
+         * Sets how long a refused connection is kept open, unread and unanswered, before it is reset.
+         *
+         * @param time 1 ms to 24 days, cut to whole milliseconds; zero means that it is reset at once; default 1 s
+         * @return this builder
+         */
+        public Builder tarpitTime(Duration time) {
+            return set(Settings.TARPIT_TIME, time);
+        }
+
+        /**
+         * Sets how many refused connections may be kept open at once, over all clients. Each takes a descriptor. One client
+         * gets half of them.
+         *
+         * @param connections 0 to 100,000, 0 means that all are reset at once; default 1000
+         * @return this builder
+         */
+        public Builder tarpitMaxOpen(int connections) {
+            return set(Settings.TARPIT_MAX_OPEN, connections);
         }
 
         /**

@@ -17,6 +17,7 @@ enum Failure {
     SWEEPING("sweeping a connection failed"),
     REFUSING("refusing a connection failed"),
     RESPONDING("taking a place for a refused connection failed"),
+    HOLDING("holding a refused connection failed"),
     TELLING("telling the listeners failed"),
     LOGGING_REFUSAL("logging a refusal failed"),
     LOGGING_TIMEOUT("logging a time-out failed"),

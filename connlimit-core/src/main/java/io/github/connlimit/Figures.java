@@ -15,6 +15,7 @@ final class Figures {
     final Tally streams = new Tally();
 
     final Tally responded = new Tally();
+    final Tally tarpitted = new Tally();
     final Tally reset = new Tally();
 
     // By ordinal and not in maps: counting must work when there is no memory left.
@@ -52,7 +53,11 @@ final class Figures {
     }
 
     LimiterSnapshot snapshot(
-            ClientTable.Totals totals, long errors, List<ClientUsage> topClients, List<NetworkUsage> topNetworks) {
+            ClientTable.Totals totals,
+            int tarpitOpen,
+            long errors,
+            List<ClientUsage> topClients,
+            List<NetworkUsage> topNetworks) {
         return new LimiterSnapshot(
                 totals.admitted() - totals.closed(),
                 // Not of one moment: an end may be seen before its beginning.
@@ -66,6 +71,8 @@ final class Figures {
                 byConstant(RefusalReason.class, dryRunRefused),
                 byConstant(ConnectionPhase.class, dryRunTimedOut),
                 responded.get(),
+                tarpitOpen,
+                tarpitted.get(),
                 reset.get(),
                 errors,
                 topClients,

@@ -19,7 +19,8 @@ import java.util.concurrent.TimeUnit;
  * until it is garbage-collected, as it stays open until then. As thread-safe as {@link ServerSocket}.
  *
  * <p>Connections over the limit are ended inside {@code accept()}, which goes on waiting. {@link Refusal#RESPOND} is as
- * {@link Refusal#RESET} here, since it is not known what protocol is spoken.
+ * {@link Refusal#RESET} here, since it is not known what protocol is spoken. {@link Refusal#TARPIT} takes one daemon thread,
+ * which ends when this server socket and its connections are closed.
  *
  * @since 0.1.0
  */
@@ -46,8 +47,11 @@ public class LimitedServerSocket extends ServerSocket {
     private final ConnectionGate<Count> gate;
     private final RefusalHandler<? super Socket> refusalHandler;
 
-    /** Set once, if ever. */
-    private volatile Thread sweeper;
+    /** Once true, always true. */
+    private volatile boolean expectsEstablished;
+
+    /** Set once, if ever, from when there is something to sweep. Guarded by this. */
+    private Thread sweeper;
 
     /**
      * Makes an unbound server socket; see {@link ServerSocket#ServerSocket()}.
@@ -127,9 +131,9 @@ public class LimitedServerSocket extends ServerSocket {
     }
 
     private boolean admit(CountedSocket socket) {
-        return sweeper == null
-                ? gate.admit(socket.count, socket.getInetAddress())
-                : gate.admit(socket.count, socket.getInetAddress(), ConnectionPhase.HANDSHAKE);
+        return expectsEstablished
+                ? gate.admit(socket.count, socket.getInetAddress(), ConnectionPhase.HANDSHAKE)
+                : gate.admit(socket.count, socket.getInetAddress());
     }
 
     /**
@@ -139,7 +143,12 @@ public class LimitedServerSocket extends ServerSocket {
      * complete or the first bytes have been read. A daemon thread keeps the deadlines; it ends when this server socket
      * and its connections are closed, and not when it is interrupted. Every call but the first does nothing.
      */
-    public synchronized void expectEstablished() {
+    public void expectEstablished() {
+        ensureSweeper();
+        expectsEstablished = true;
+    }
+
+    private synchronized void ensureSweeper() {
         if (sweeper == null) {
             Thread thread = new Thread(this::sweep, "connlimit-sweeper");
             thread.setDaemon(true);
@@ -183,7 +192,10 @@ public class LimitedServerSocket extends ServerSocket {
         }
     }
 
-    private void refuse(Socket socket) {
+    private void refuse(CountedSocket socket) {
+        if (refusalHandler == null && gate.limiter().limits().refuse() == Refusal.TARPIT && hold(socket)) {
+            return;
+        }
         try (socket) {
             if (refusalHandler != null) {
                 refusalHandler.refuse(socket, socket.getInetAddress());
@@ -192,6 +204,30 @@ public class LimitedServerSocket extends ServerSocket {
             }
         } catch (Throwable error) {
             gate.report(Failure.REFUSING, error);
+        }
+    }
+
+    private boolean hold(CountedSocket socket) {
+        try {
+            ensureSweeper();
+            // By its own, since what stands for it must not refer to it.
+            return gate.tryHold(socket.count, socket.getInetAddress(), count -> socket.reset());
+        } catch (Throwable error) {
+            gate.report(Failure.HOLDING, error);
+            return false;
+        }
+    }
+
+    /** Closes this server socket as {@link ServerSocket#close} does, and resets the refused connections that it holds. */
+    @Override
+    public void close() throws IOException {
+        try {
+            super.close();
+        } finally {
+            // Null if the constructor of the superclass could not bind.
+            if (gate != null) {
+                gate.stopHolding();
+            }
         }
     }
 
@@ -214,6 +250,14 @@ public class LimitedServerSocket extends ServerSocket {
             } finally {
                 count.closed = true;
                 cleanable.clean();
+            }
+        }
+
+        private void reset() {
+            try (this) {
+                setSoLinger(true, 0);
+            } catch (IOException clientGone) {
+                // Then there is nobody to be reset.
             }
         }
 

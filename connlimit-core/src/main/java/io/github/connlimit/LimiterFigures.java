@@ -102,6 +102,16 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public int getTarpitOpen() {
+        return limiter.snapshot(0).tarpitOpen();
+    }
+
+    @Override
+    public long getTarpitted() {
+        return limiter.snapshot(0).tarpitted();
+    }
+
+    @Override
     public long getReset() {
         return limiter.snapshot(0).reset();
     }

@@ -20,7 +20,10 @@ import java.util.Map;
  * @param dryRunRefusals totals of connections and streams that would have been refused but for the dry run
  * @param dryRunTimeOuts totals of connections that would have been closed but for the dry run
  * @param responded total of refused connections that were let in to be answered
- * @param reset total of refused connections that were reset although {@link Refusal#RESPOND} was asked for
+ * @param tarpitOpen refused connections that are kept open now; they are not among the open connections
+ * @param tarpitted total of refused connections that were kept open for a while
+ * @param reset total of refused connections that were reset although {@link Refusal#RESPOND} or {@link Refusal#TARPIT} was
+ *     asked for
  * @param errors total of errors in connlimit and in code it called; the log has them
  * @param topClients the clients with most open connections, the largest first
  * @param topNetworks the networks with most of what their limits allow, the fullest first
@@ -38,6 +41,8 @@ public record LimiterSnapshot(
         Map<RefusalReason, Long> dryRunRefusals,
         Map<ConnectionPhase, Long> dryRunTimeOuts,
         long responded,
+        int tarpitOpen,
+        long tarpitted,
         long reset,
         long errors,
         List<ClientUsage> topClients,
@@ -57,6 +62,8 @@ public record LimiterSnapshot(
      * @param dryRunRefusals a reason that is missing counts 0
      * @param dryRunTimeOuts a phase that is missing counts 0
      * @param responded 0 or more
+     * @param tarpitOpen 0 or more
+     * @param tarpitted 0 or more
      * @param reset 0 or more
      * @param errors 0 or more
      * @param topClients none {@code null}

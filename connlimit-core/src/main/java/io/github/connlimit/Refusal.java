@@ -27,7 +27,15 @@ public enum Refusal {
      * where HTTP is spoken, and within bounds ({@link ConnectionLimits#respondMaxOpen()}, and on TLS
      * {@link ConnectionLimits#respondRate()}); {@link #RESET} elsewhere and beyond.
      */
-    RESPOND;
+    RESPOND,
+
+    /**
+     * Nothing, for {@link ConnectionLimits#tarpitTime()}, and then as {@link #RESET}: the connection stays open, unread and
+     * unanswered, so that a client that comes again and again comes less often. Costs the server a descriptor for that
+     * time, and no thread. Within bounds ({@link ConnectionLimits#tarpitMaxOpen()}, of which one client gets half, and
+     * never when descriptors are short); {@link #RESET} beyond, and where a connection cannot be held.
+     */
+    TARPIT;
 
     private static final byte[] HTTP_RESPONSE = """
             HTTP/1.1 429 Too Many Requests\r

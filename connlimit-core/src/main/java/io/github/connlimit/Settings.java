@@ -77,7 +77,16 @@ enum Settings implements Setting {
     RESPOND_MAX_OPEN(
             SettingType.upTo(RefusalBudget.MOST_OPEN),
             100,
-            "With refuse=respond: how many refused connections may be open at a time, over all clients");
+            "With refuse=respond: how many refused connections may be open at a time, over all clients"),
+    TARPIT_TIME(
+            SettingType.TIMEOUT,
+            Duration.ofSeconds(1),
+            "With refuse=tarpit: how long a refused connection is kept open, unread and unanswered, before it is reset"),
+    TARPIT_MAX_OPEN(
+            SettingType.upTo(ConnectionLimits.MOST_HELD),
+            1000,
+            "With refuse=tarpit: how many refused connections may be kept open at a time, over all clients. One client gets"
+                    + " half of them");
 
     static final List<Setting> ALL = List.of(values());
 

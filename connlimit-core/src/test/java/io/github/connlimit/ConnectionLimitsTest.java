@@ -49,7 +49,9 @@ class ConnectionLimitsTest {
                 .dryRun(true)
                 .respondRate(20)
                 .respondBurst(30)
-                .respondMaxOpen(40);
+                .respondMaxOpen(40)
+                .tarpitTime(Duration.ofSeconds(2))
+                .tarpitMaxOpen(50);
     }
 
     @Test
@@ -72,7 +74,9 @@ class ConnectionLimitsTest {
                         entry("dryRun", "false"),
                         entry("respondRate", "10"),
                         entry("respondBurst", "100"),
-                        entry("respondMaxOpen", "100"));
+                        entry("respondMaxOpen", "100"),
+                        entry("tarpitTime", "1000ms"),
+                        entry("tarpitMaxOpen", "1000"));
         assertThat(ConnectionLimits.defaults())
                 .isEqualTo(ConnectionLimits.builder().build());
     }
@@ -123,12 +127,17 @@ class ConnectionLimitsTest {
                         entry("dryRun", "true"),
                         entry("respondRate", "20"),
                         entry("respondBurst", "30"),
-                        entry("respondMaxOpen", "40"));
+                        entry("respondMaxOpen", "40"),
+                        entry("tarpitTime", "2000ms"),
+                        entry("tarpitMaxOpen", "50"));
         assertThat(everythingSet().build())
                 .hasToString("{maxPerClient=7, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
                         + " 2001:db8:0:0:0:0:0:0/32=8, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
-                        + " maxPendingPerClient=4, maxRatePerClient=600/m,40, networkLimits=ipv4/20=400, ipv6/48=800, maxTotal=900, enforceAbove=600, reservedConnections=1,"
-                        + " handshakeTimeout=1500ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40}");
+                        + " maxPendingPerClient=4, maxRatePerClient=600/m,40,"
+                        + " networkLimits=ipv4/20=400, ipv6/48=800, maxTotal=900, enforceAbove=600,"
+                        + " reservedConnections=1,"
+                        + " handshakeTimeout=1500ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40,"
+                        + " tarpitTime=2000ms, tarpitMaxOpen=50}");
     }
 
     @Test
@@ -315,9 +324,9 @@ class ConnectionLimitsTest {
                 Arguments.of("ipv6Prefix", "-1", "a whole number from 0 to 128"),
                 Arguments.of("ipv6Prefix", "129", "a whole number from 0 to 128"),
                 Arguments.of("ipv6Prefix", "", "a whole number from 0 to 128"),
-                Arguments.of("refuse", "", "reset, close, respond"),
-                Arguments.of("refuse", "drop", "reset, close, respond"),
-                Arguments.of("refuse", "admit", "reset, close, respond"),
+                Arguments.of("refuse", "", "reset, close, respond, tarpit"),
+                Arguments.of("refuse", "drop", "reset, close, respond, tarpit"),
+                Arguments.of("refuse", "admit", "reset, close, respond, tarpit"),
                 Arguments.of("onError", "ignore", "refuse, admit"),
                 Arguments.of("onError", "reset", "refuse, admit"),
                 Arguments.of("maxPendingPerClient", "-1", LIMIT_ALLOWED),
@@ -412,10 +421,10 @@ class ConnectionLimitsTest {
         for (String name : new String[] {"", "maxperclient", "max", "rule", "Rules"}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> ConnectionLimits.builder().set(name, "1"))
-                    .withMessage(
-                            "\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
-                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient, networkLimits, maxTotal, enforceAbove,"
-                                    + " reservedConnections, handshakeTimeout, dryRun, respondRate, respondBurst, respondMaxOpen");
+                    .withMessage("\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
+                            + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient,"
+                            + " networkLimits, maxTotal, enforceAbove, reservedConnections, handshakeTimeout,"
+                            + " dryRun, respondRate, respondBurst, respondMaxOpen, tarpitTime, tarpitMaxOpen");
         }
     }
 

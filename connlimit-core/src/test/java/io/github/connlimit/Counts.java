@@ -43,6 +43,8 @@ final class Counts {
                 0,
                 0,
                 0,
+                0,
+                0,
                 topClients,
                 List.of());
     }

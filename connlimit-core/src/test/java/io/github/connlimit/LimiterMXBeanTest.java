@@ -84,6 +84,8 @@ class LimiterMXBeanTest {
                         "DryRunRefused",
                         "DryRunTimedOut",
                         "Responded",
+                        "TarpitOpen",
+                        "Tarpitted",
                         "Reset",
                         "Errors",
                         "MaxPendingPerClient",
@@ -97,6 +99,8 @@ class LimiterMXBeanTest {
                         "RespondRate",
                         "RespondBurst",
                         "RespondMaxOpen",
+                        "TarpitTime",
+                        "TarpitMaxOpen",
                         "MaxPerClient",
                         "Rules",
                         "Ipv4Prefix",
@@ -305,7 +309,7 @@ class LimiterMXBeanTest {
                 .withMessage("dryRun: null is not allowed; boolean: true, false");
         assertThatExceptionOfType(InvalidAttributeValueException.class)
                 .isThrownBy(() -> server.setAttribute(name, new Attribute("Refuse", Refusal.CLOSE)))
-                .withMessage("refuse: CLOSE is not allowed; java.lang.String: reset, close, respond");
+                .withMessage("refuse: CLOSE is not allowed; java.lang.String: reset, close, respond, tarpit");
         assertThat(limiter.limits()).isSameAs(before);
     }
 

@@ -42,38 +42,50 @@ final class Admission {
         firstPhase = phase;
     }
 
+    /** What has become of a connection. */
+    enum Outcome {
+
+        /** It was counted. */
+        ADMITTED,
+
+        /** It was refused, and is held. Nobody may touch it. */
+        HELD,
+
+        /** It was refused, and has been ended or is to be answered, or it is none to be counted. */
+        OTHER
+    }
+
     /**
-     * Counts a TCP connection, or refuses it and ends it or has it answered. Never throws.
+     * Counts a TCP connection, or refuses it and ends it, holds it or has it answered. Never throws.
      *
-     * @return whether the connection was admitted; false too for what is not to be counted
+     * @param mayHold whether the caller can hold a connection back from Jetty
      */
-    boolean admit(SelectableChannel channel) {
+    Outcome admit(SelectableChannel channel, boolean mayHold) {
         // Another listener may have closed it, or a ConnectionLimitConnector may have refused it already.
         if (!(channel instanceof SocketChannel socket) || !socket.isOpen() || refused.get(socket) != null) {
-            return false;
+            return Outcome.OTHER;
         }
         InetAddress peer;
         try {
             SocketAddress remote = socket.getRemoteAddress();
             if (remote != null && !(remote instanceof InetSocketAddress)) {
-                return false;
+                return Outcome.OTHER;
             }
             peer = remote == null ? null : ((InetSocketAddress) remote).getAddress();
         } catch (ClosedChannelException closed) {
-            return false;
+            return Outcome.OTHER;
         } catch (Throwable error) {
             // First the reset: reporting may fail for lack of memory.
             if (gate.limiter().limits().onError() == ErrorPolicy.REFUSE) {
                 Resetting.reset(socket);
             }
             gate.report("getting the peer address of a connection failed, onError decides", error);
-            return false;
+            return Outcome.OTHER;
         }
         if (admit(socket, peer)) {
-            return true;
+            return Outcome.ADMITTED;
         }
-        refuse(socket, peer);
-        return false;
+        return refuse(socket, peer, mayHold);
     }
 
     private boolean admit(SocketChannel socket, InetAddress peer) {
@@ -83,7 +95,7 @@ final class Admission {
         return toProve ? gate.admit(socket, peer, firstPhase) : gate.admit(socket, peer);
     }
 
-    private void refuse(SocketChannel socket, InetAddress peer) {
+    private Outcome refuse(SocketChannel socket, InetAddress peer, boolean mayHold) {
         try {
             Refusal refusal = gate.limiter().limits().refuse();
             if (peer == null) {
@@ -94,12 +106,15 @@ final class Admission {
                 }
             } else if (refusal == Refusal.CLOSE) {
                 socket.close();
-            } else if (refusal == Refusal.RESET || !front.answer(socket, peer)) {
+            } else if (refusal == Refusal.TARPIT && mayHold && gate.tryHold(socket, peer, Resetting::reset)) {
+                return Outcome.HELD;
+            } else if (refusal != Refusal.RESPOND || !front.answer(socket, peer)) {
                 Resetting.reset(socket);
             }
         } catch (Throwable error) {
             Resetting.reset(socket);
             gate.report("refusing a connection failed", error);
         }
+        return Outcome.OTHER;
     }
 }

@@ -82,8 +82,7 @@ public class ConnectionLimitConnector extends ServerConnector {
         }
         SocketChannel channel = listening.accept();
         // Jetty calls it again for a connection that goes on. By then it is counted, and the second call does nothing.
-        listener.onAccepting(channel);
-        if (channel.isOpen()) {
+        if (listener.accepting(channel) && channel.isOpen()) {
             handOn(channel);
         }
     }

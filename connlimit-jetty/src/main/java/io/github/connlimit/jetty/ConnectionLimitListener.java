@@ -209,7 +209,18 @@ public final class ConnectionLimitListener
                     () -> "refuse=respond is as refuse=reset on " + event
                             + ": its default protocol is neither http/1.1 nor TLS nor PROXY");
         }
+        if (!canHold(event) && refusalHandler == null && gate.limiter().limits().refuse() == Refusal.TARPIT) {
+            LOGGER.log(
+                    System.Logger.Level.INFO,
+                    () -> "refuse=tarpit is as refuse=reset on " + event
+                            + ": only a ConnectionLimitConnector that has acceptors can hold a connection back");
+        }
+        gate.startHolding();
         counting = true;
+    }
+
+    private static boolean canHold(LifeCycle connector) {
+        return connector instanceof ConnectionLimitConnector own && own.getAcceptors() > 0;
     }
 
     /**
@@ -266,6 +277,7 @@ public final class ConnectionLimitListener
             sweep = null;
         }
         refused.stop();
+        gate.stopHolding();
         progress.stop();
         requests.stop();
     }
@@ -277,13 +289,28 @@ public final class ConnectionLimitListener
      */
     @Override
     public void onAccepting(SelectableChannel channel) {
-        if (admission.admit(channel) && !counting && channel instanceof SocketChannel socket) {
+        accepting(channel, false);
+    }
+
+    /**
+     * As {@link #onAccepting}, for a connector that can hold a connection back.
+     *
+     * @return whether the connection may go on, if it is still open; if not, it is taken care of
+     */
+    boolean accepting(SocketChannel channel) {
+        return accepting(channel, true) != Admission.Outcome.HELD;
+    }
+
+    private Admission.Outcome accepting(SelectableChannel channel, boolean mayHold) {
+        Admission.Outcome outcome = admission.admit(channel, mayHold);
+        if (outcome == Admission.Outcome.ADMITTED && !counting && channel instanceof SocketChannel socket) {
             // The connector has stopped, or this listener was removed. All other permits have been given back by now.
             gate.release(socket);
             if (connector.get() != null) {
                 Resetting.reset(socket);
             }
         }
+        return outcome;
     }
 
     /**

@@ -8,7 +8,7 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
 
-/** What Jetty and connlimit log at WARNING and above, kept away from the console. */
+/** What Jetty and connlimit log, at WARNING and above unless another level is asked for, kept away from the console. */
 final class CapturedLog extends Handler implements AutoCloseable {
 
     // Held: the log manager itself would forget a logger that nobody holds, and what was set on it.
@@ -17,7 +17,11 @@ final class CapturedLog extends Handler implements AutoCloseable {
     private final List<LogRecord> records = new CopyOnWriteArrayList<>();
 
     CapturedLog() {
-        setLevel(Level.WARNING);
+        this(Level.WARNING);
+    }
+
+    CapturedLog(Level least) {
+        setLevel(least);
         for (Handler handler : console) {
             root.removeHandler(handler);
         }

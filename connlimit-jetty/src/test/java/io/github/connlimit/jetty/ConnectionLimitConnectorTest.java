@@ -11,7 +11,11 @@ import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
 import io.github.connlimit.Refusal;
 import java.net.Socket;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.logging.Level;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.SslConnectionFactory;
@@ -19,6 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConnectionLimitConnectorTest {
 
@@ -84,6 +89,122 @@ class ConnectionLimitConnectorTest {
                 first.reset();
             }
             server.awaitZero();
+        }
+    }
+
+    private static ConnectionLimiter tarpit(int maxOpen, Duration time) {
+        return TestServer.limiter(ConnectionLimits.builder()
+                .maxPerClient(2)
+                .refuse(Refusal.TARPIT)
+                .tarpitMaxOpen(maxOpen)
+                .tarpitTime(time));
+    }
+
+    private static void awaitHeld(TestServer server, int connections) {
+        await().atMost(TestServer.DEADLINE)
+                .untilAsserted(
+                        () -> assertThat(server.limiter.snapshot().tarpitOpen()).isEqualTo(connections));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void tarpitHoldsWhatIsRefusedAndJettyDoesNotSeeIt(boolean tls) throws Exception {
+        ConnectionLimiter limiter = tarpit(6, Duration.ofSeconds(2));
+        TestServer server = new TestServer(
+                limiter,
+                on -> tls
+                        ? new ConnectionLimitConnector(
+                                on,
+                                limiter,
+                                new SslConnectionFactory(TestTls.serverContext(), "http/1.1"),
+                                new HttpConnectionFactory())
+                        : new ConnectionLimitConnector(on, limiter));
+        RecordingListener recording = new RecordingListener();
+        server.connector.addBean(recording);
+        try (server) {
+            server.started();
+            try (Client first = server.connect(GREEDY);
+                    Client second = server.connect(GREEDY)) {
+                server.awaitOpen(GREEDY, 2);
+                await().atMost(TestServer.DEADLINE).until(() -> recording.events.size() >= 2);
+                recording.events.clear();
+                long begin = System.nanoTime();
+                List<Client> held = new ArrayList<>();
+                for (int i = 0; i < 3; i++) {
+                    held.add(server.connect(GREEDY));
+                }
+                awaitHeld(server, 3);
+                try (Client tooMany = server.connect(GREEDY)) {
+                    assertThat(tooMany.ending()).isEqualTo("reset");
+                }
+                assertThat(recording.events).isEmpty();
+                for (Client refused : held) {
+                    assertThat(refused.ending()).isEqualTo("reset");
+                    assertThat(System.nanoTime() - begin)
+                            .isGreaterThan(Duration.ofMillis(1_900).toNanos());
+                    refused.close();
+                }
+                awaitHeld(server, 0);
+                assertThat(limiter.snapshot().openConnections()).isEqualTo(2);
+                first.reset();
+                second.reset();
+            }
+            server.awaitZero();
+        }
+    }
+
+    @Test
+    void aStopEndsWhatTheTarpitHolds() throws Exception {
+        ConnectionLimiter limiter = tarpit(100, Duration.ofMinutes(10));
+        TestServer server = new TestServer(limiter, on -> new ConnectionLimitConnector(on, limiter));
+        try (server) {
+            server.started();
+            try (Client first = server.admitted(GREEDY);
+                    Client second = server.admitted(GREEDY);
+                    Client held = server.connect(GREEDY)) {
+                awaitHeld(server, 1);
+                assertThat(first.get("/")).startsWith("HTTP/1.1 200 ");
+                assertThat(second.get("/")).startsWith("HTTP/1.1 200 ");
+                server.connector.stop();
+                assertThat(held.ending()).isEqualTo("reset");
+                awaitHeld(server, 0);
+            }
+            server.connector.start();
+            try (Client first = server.admitted(GREEDY);
+                    Client second = server.admitted(GREEDY);
+                    Client held = server.connect(GREEDY)) {
+                awaitHeld(server, 1);
+                assertThat(held.socket().isConnected()).isTrue();
+                assertThat(first.get("/")).startsWith("HTTP/1.1 200 ");
+                assertThat(second.get("/")).startsWith("HTTP/1.1 200 ");
+            }
+        }
+        assertThat(limiter.snapshot().tarpitOpen()).isZero();
+    }
+
+    /** Without acceptors, Jetty has the connection already. */
+    @Test
+    void withoutAcceptorsATarpitResets() throws Exception {
+        ConnectionLimiter limiter = tarpit(100, Duration.ofMinutes(10));
+        TestServer server = new TestServer(
+                limiter,
+                on -> new ConnectionLimitConnector(on, null, null, null, 0, 1, new ConnectionLimitListener(limiter)));
+        try (CapturedLog said = new CapturedLog(Level.INFO);
+                server) {
+            server.started();
+            try (Client first = server.admitted(GREEDY);
+                    Client second = server.admitted(GREEDY);
+                    Client refused = server.connect(GREEDY)) {
+                assertThat(refused.ending()).isEqualTo("reset");
+                assertThat(first.get("/")).startsWith("HTTP/1.1 200 ");
+                assertThat(second.get("/")).startsWith("HTTP/1.1 200 ");
+            }
+            server.awaitZero();
+            assertThat(said.messages())
+                    .filteredOn(message -> message.contains("refuse=tarpit is as refuse=reset on "))
+                    .singleElement()
+                    .asString()
+                    .endsWith(": only a ConnectionLimitConnector that has acceptors can hold a connection back");
         }
     }
 

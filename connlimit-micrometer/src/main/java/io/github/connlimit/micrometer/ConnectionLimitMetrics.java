@@ -79,6 +79,7 @@ public final class ConnectionLimitMetrics implements MeterBinder {
                     LimiterSnapshot::pendingConnections);
             gauge("streams", "Open connections that are long-lived streams", LimiterSnapshot::streams);
             gauge("clients", "Clients with at least one open connection", LimiterSnapshot::clients);
+            gauge("tarpit.open", "Refused connections that are kept open", LimiterSnapshot::tarpitOpen);
             gauge(
                     "client.connections.max",
                     "Open connections of the largest client that no rule exempts",
@@ -103,8 +104,11 @@ public final class ConnectionLimitMetrics implements MeterBinder {
                     "dryrun.timedout",
                     "Connections that would have been closed at a deadline but for the dry run",
                     LimiterSnapshot::dryRunTimeOuts);
-            String responses = "Refused connections to be answered with status 429: let in for that, or reset";
+            String responses =
+                    "Refused connections to be answered or held: let in to be answered, kept open for a while, or"
+                            + " reset for want of room";
             counter("responses", responses, Tags.of("outcome", "responded"), LimiterSnapshot::responded);
+            counter("responses", responses, Tags.of("outcome", "tarpitted"), LimiterSnapshot::tarpitted);
             counter("responses", responses, Tags.of("outcome", "reset"), LimiterSnapshot::reset);
             counter("errors", "Errors in connlimit and in code it called", Tags.empty(), LimiterSnapshot::errors);
         }

@@ -92,13 +92,17 @@ class ConnectionLimitMetricsTest {
                 # HELP connlimit_limit How many connections a client may have open that no rule names; 0 means any number
                 # TYPE connlimit_limit gauge
                 connlimit_limit{name="web"} 7.0
-                # HELP connlimit_responses_total Refused connections to be answered with status 429: let in for that, or reset
+                # HELP connlimit_responses_total Refused connections to be answered or held: let in to be answered, kept open for a while, or reset for want of room
                 # TYPE connlimit_responses_total counter
                 connlimit_responses_total{name="web",outcome="reset"} 0.0
                 connlimit_responses_total{name="web",outcome="responded"} 0.0
+                connlimit_responses_total{name="web",outcome="tarpitted"} 0.0
                 # HELP connlimit_streams Open connections that are long-lived streams
                 # TYPE connlimit_streams gauge
                 connlimit_streams{name="web"} 0.0
+                # HELP connlimit_tarpit_open Refused connections that are kept open
+                # TYPE connlimit_tarpit_open gauge
+                connlimit_tarpit_open{name="web"} 0.0
                 """);
     }
 
@@ -176,7 +180,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(27)
+                .hasSize(29)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

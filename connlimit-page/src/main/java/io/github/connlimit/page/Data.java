@@ -24,6 +24,7 @@ final class Data {
             data.field("open", now.openConnections());
             data.field("pending", now.pendingConnections());
             data.field("streams", now.streams());
+            data.field("tarpitOpen", now.tarpitOpen());
             data.field("clients", now.clients());
             data.field("largestClient", now.largestClient());
             data.field("admitted", now.admitted());

@@ -112,6 +112,7 @@ function showFigures(data) {
     ['Pending', numbers.format(data.pending)], ['Streams', numbers.format(data.streams)]];
   if (data.maxTotal > 0) figures.push(['Limit of all', numbers.format(data.maxTotal)]);
   if (data.enforceAbove > 0) figures.push(['Enforced from', numbers.format(data.enforceAbove)]);
+  if (data.tarpitOpen > 0) figures.push(['Held in the tarpit', numbers.format(data.tarpitOpen)]);
   if (data.errors > 0) figures.push(['Errors, see the log', numbers.format(data.errors)]);
   replace(byId('figures'), figures.map(([name, figure]) =>
     element('div', {}, element('dt', {}, name), element('dd', {}, figure))));

@@ -94,7 +94,7 @@ class StatusPageTest {
                 .containsEntry("X-Content-Type-Options", "nosniff");
         assertThat(response.body())
                 .isEqualTo(
-                        "{\"name\":\"web\",\"dryRun\":false,\"limit\":2,\"maxTotal\":0,\"enforceAbove\":0,\"open\":7,\"pending\":0,\"streams\":0,"
+                        "{\"name\":\"web\",\"dryRun\":false,\"limit\":2,\"maxTotal\":0,\"enforceAbove\":0,\"open\":7,\"pending\":0,\"streams\":0,\"tarpitOpen\":0,"
                                 + "\"clients\":3,\"largestClient\":2,\"admitted\":7,"
                                 + "\"refused\":{\"connections\":3,\"pending\":0,\"streams\":0,\"total\":0,\"rate\":0,\"network\":0},"
                                 + "\"timedOut\":{\"handshake\":0,\"first_byte\":0},"

@@ -59,6 +59,8 @@ public final class ConnectionLimitEndpoint {
      * @param dryRunRefused by reason
      * @param dryRunTimedOut by phase
      * @param responded see there
+     * @param tarpitOpen see there
+     * @param tarpitted see there
      * @param reset see there
      * @param errors see there
      * @since 0.1.0
@@ -75,6 +77,8 @@ public final class ConnectionLimitEndpoint {
             Map<String, Long> dryRunRefused,
             Map<String, Long> dryRunTimedOut,
             long responded,
+            int tarpitOpen,
+            long tarpitted,
             long reset,
             long errors) {
 
@@ -91,6 +95,8 @@ public final class ConnectionLimitEndpoint {
                     byName(now.dryRunRefusals()),
                     byName(now.dryRunTimeOuts()),
                     now.responded(),
+                    now.tarpitOpen(),
+                    now.tarpitted(),
                     now.reset(),
                     now.errors());
         }

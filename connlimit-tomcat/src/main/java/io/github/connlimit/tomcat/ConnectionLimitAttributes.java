@@ -107,7 +107,17 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::responded);
     }
 
-    /** {@return how many refused connections were reset because the budget for answers was used up} */
+    /** {@return how many refused connections are kept open now} */
+    default long getTarpitOpen() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::tarpitOpen);
+    }
+
+    /** {@return how many refused connections were kept open for a while} */
+    default long getTarpitted() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::tarpitted);
+    }
+
+    /** {@return how many refused connections were reset because there was no room to answer or to hold them} */
     default long getReset() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::reset);
     }

@@ -240,10 +240,12 @@ final class LimitedConnections<U extends NetworkChannel> {
 
     void start() {
         refusals.start();
+        gates.startHolding();
     }
 
     void stop() {
         refusals.stop();
+        gates.stopHolding();
         releaseClosed();
     }
 }

@@ -77,6 +77,11 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
         }
 
         @Override
+        public void letGo() {
+            countDownConnection();
+        }
+
+        @Override
         SocketWrapperBase<Nio2Channel> wrapper(AsynchronousSocketChannel socket) {
             return LimitedNio2Endpoint.this.connections.get(socket);
         }

@@ -78,6 +78,11 @@ class LimitedNioEndpoint extends NioEndpoint {
         }
 
         @Override
+        public void letGo() {
+            countDownConnection();
+        }
+
+        @Override
         SocketWrapperBase<NioChannel> wrapper(SocketChannel socket) {
             return LimitedNioEndpoint.this.connections.get(socket);
         }

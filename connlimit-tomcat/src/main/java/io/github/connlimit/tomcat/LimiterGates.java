@@ -51,6 +51,7 @@ final class LimiterGates<U extends NetworkChannel> {
                 // In this order: see countedBy and tell.
                 former.add(before);
                 present = after;
+                before.stopHolding();
                 carryOver(before);
             }
         }
@@ -113,6 +114,19 @@ final class LimiterGates<U extends NetworkChannel> {
         present.releaseClosed(open);
     }
 
+    void startHolding() {
+        present.startHolding();
+    }
+
+    /** Ends all refused connections that are held, and holds none until {@link #startHolding}. */
+    void stopHolding() {
+        former.forEach(ConnectionGate::stopHolding);
+        ConnectionGate<U> now = present;
+        if (now != null) {
+            now.stopHolding();
+        }
+    }
+
     void releaseAll() {
         former.forEach(ConnectionGate::releaseAll);
         ConnectionGate<U> now = present;
@@ -157,7 +171,8 @@ final class LimiterGates<U extends NetworkChannel> {
                 return false;
             }
             ConnectionPhase phase = transport.phase(channel);
-            return phase == null ? to.admit(channel, peer) : to.admit(channel, peer, phase);
+            // Neither has just been opened. Like a request, it has no rate.
+            return phase == null ? to.admitRequest(channel, peer) : to.admit(channel, peer, phase);
         } catch (IOException | RuntimeException closed) {
             // Its release or the next sweep will find it.
             return false;

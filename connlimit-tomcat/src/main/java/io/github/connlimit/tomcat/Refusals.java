@@ -5,14 +5,15 @@ import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
 import io.github.connlimit.RefusalHandler;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.channels.NetworkChannel;
 import java.util.Optional;
 import java.util.concurrent.RejectedExecutionException;
 
 /**
- * How an endpoint ends the connections that it refuses: at once, after an answer in clear text, or after an answer over
- * TLS, for which they are let in. This class is thread-safe.
+ * How an endpoint ends the connections that it refuses: at once, after it has held them, after an answer in clear text, or
+ * after an answer over TLS, for which they are let in. This class is thread-safe.
  *
  * @param <U> the channel of a connection
  */
@@ -58,6 +59,9 @@ final class Refusals<U extends NetworkChannel> {
                     return respond(channel, client, place.get(), gate);
                 }
                 transport.resetOnClose(channel);
+            } else if (how == Refusal.TARPIT && peer != null && gate.tryHold(channel, peer, this::endHeld)) {
+                transport.letGo();
+                return false;
             } else if (how != Refusal.CLOSE) {
                 transport.resetOnClose(channel);
             }
@@ -68,6 +72,14 @@ final class Refusals<U extends NetworkChannel> {
         }
         transport.destroy(channel);
         return false;
+    }
+
+    private void endHeld(U channel) {
+        try (channel) {
+            transport.resetOnClose(channel);
+        } catch (IOException clientGone) {
+            // Then there is nobody to be reset.
+        }
     }
 
     private boolean respond(U channel, Cidr client, RefusalBudget.Place place, ConnectionGate<U> gate) {

@@ -25,6 +25,9 @@ interface Transport<U extends NetworkChannel> {
     /** Closes a channel that Tomcat has not taken over, and gives Tomcat's own count of connections back. */
     void destroy(U channel);
 
+    /** Gives Tomcat's own count of connections back for a channel that Tomcat has not taken over and that stays open. */
+    void letGo();
+
     /** What a connection has to do next; {@code null} if it has done all, or is not open. */
     ConnectionPhase phase(U channel);
 

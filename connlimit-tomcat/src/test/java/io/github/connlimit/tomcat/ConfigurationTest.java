@@ -53,7 +53,7 @@ class ConfigurationTest {
         "rules, localhost=5, 'rules: CIDR: \"localhost\" is not allowed; '",
         "ipv4Prefix, 33, 'ipv4Prefix: \"33\" is not allowed; a whole number from 0 to 32'",
         "ipv6Prefix, 129, 'ipv6Prefix: \"129\" is not allowed; a whole number from 0 to 128'",
-        "refuse, politely, 'refuse: \"politely\" is not allowed; reset, close, respond'",
+        "refuse, politely, 'refuse: \"politely\" is not allowed; reset, close, respond, tarpit'",
         "onError, ignore, 'onError: \"ignore\" is not allowed; refuse, admit'",
         "maxPendingPerClient, few, 'maxPendingPerClient: \"few\" is not allowed; a whole number from 0 to 2147483647'",
         "reservedConnections, 95, 'reservedConnections: \"95\" is not allowed; every limit has to be greater'",

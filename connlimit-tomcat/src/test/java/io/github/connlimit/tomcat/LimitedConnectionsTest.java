@@ -52,6 +52,9 @@ class LimitedConnectionsTest {
         }
 
         @Override
+        public void letGo() {}
+
+        @Override
         public ConnectionPhase phase(SocketChannel channel) {
             return null;
         }

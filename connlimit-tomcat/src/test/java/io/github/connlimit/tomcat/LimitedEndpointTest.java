@@ -312,6 +312,31 @@ class LimitedEndpointTest {
 
     @ParameterizedTest
     @EnumSource
+    void whatATarpitHoldsIsNoneOfTomcatsConnections(Kind kind) throws Exception {
+        connector = server.add(kind.protocol(limiter));
+        connector.setProperty("maxConnections", "4");
+        server.start();
+        set("maxPerClient", "1");
+        set("refuse", "tarpit");
+        set("tarpitTime", "10m");
+        assertThat(server.connect(2, connector).isServed()).isTrue();
+        for (int i = 0; i < 20; i++) {
+            server.connect(2, connector);
+        }
+        await().atMost(ofSeconds(30))
+                .untilAsserted(() -> assertThat(limiter.snapshot().tarpitOpen()).isEqualTo(20));
+        for (int client = 3; client <= 5; client++) {
+            assertThat(server.connect(client, connector).isServed()).isTrue();
+        }
+        // Its count is right: a fifth waits in the backlog.
+        Client waiting = server.connect(6, connector);
+        connector.stop();
+        assertThat(limiter.snapshot().tarpitOpen()).isZero();
+        waiting.close();
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void survivesAListenerThatThrows(Kind kind) throws Exception {
         ConnectionLimiter hostile =
                 new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(1).build(), new LimiterListener() {

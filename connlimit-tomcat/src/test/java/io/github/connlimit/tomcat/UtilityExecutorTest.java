@@ -109,6 +109,9 @@ class UtilityExecutorTest {
         }
 
         @Override
+        public void letGo() {}
+
+        @Override
         public ConnectionPhase phase(SocketChannel channel) {
             return null;
         }

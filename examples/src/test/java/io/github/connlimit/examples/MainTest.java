@@ -26,7 +26,7 @@ class MainTest {
                 "--server tcp --port 0 --rules 10.0.0.0/33=1 | --rules: rules: CIDR: \"10.0.0.0/33\" is not allowed; its prefix length is to be a whole number from 0 to 32",
                 "--server tcp --port 0 --rules 10.0.0.0/8=1,, | --rules: rules: \"\" is not allowed;",
                 "--server tcp --port 0 --ipv6-prefix 129  | --ipv6-prefix: ipv6Prefix: \"129\" is not allowed; a whole number from 0 to 128",
-                "--server tcp --port 0 --refuse politely  | --refuse: refuse: \"politely\" is not allowed; reset, close, respond",
+                "--server tcp --port 0 --refuse politely  | --refuse: refuse: \"politely\" is not allowed; reset, close, respond, tarpit",
                 "--server tcp --port 0 --handshake-timeout 5 | --handshake-timeout: handshakeTimeout: \"5\" is not allowed; a whole number with its unit",
                 "--server tcp --port 0 --reserve -1       | --reserve: reservedConnections: \"-1\" is not allowed; a whole number from 0 to",
                 "--server tcp --port 0 --reserve 20 --max-per-client 25 | reservedConnections: \"20\" is not allowed; every limit has to be greater than it by more than 5, and maxPerClient is 25",

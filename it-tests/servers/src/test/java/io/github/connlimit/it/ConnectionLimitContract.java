@@ -715,6 +715,68 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
                 () -> assertThat(bed.events().refused(RefusalReason.PENDING)).isEqualTo(count));
     }
 
+    // ---- refused connections that are held
+
+    @Test
+    void aTarpitHoldsRefusedConnectionsForAWhile() throws Exception {
+        bed.start(TestBed.patient()
+                .maxPerClient(2)
+                .refuse(Refusal.TARPIT)
+                .tarpitTime(Duration.ofSeconds(2))
+                .tarpitMaxOpen(6)
+                .build());
+        List<TestConnection> admitted = bed.admitted(ALICE, 2);
+        if (!bed.server().canHold()) {
+            assertEnded(bed.connect(ALICE), Refusal.RESET);
+            return;
+        }
+        long begin = System.nanoTime();
+        List<TestConnection> held = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            held.add(bed.connect(ALICE));
+        }
+        awaitInTarpit(3);
+        // Half of the room is for others.
+        assertEnded(bed.connect(ALICE), Refusal.RESET);
+        bed.admitted(BOB, 2);
+        bed.assertServed(admitted.get(0));
+        bed.assertOpen(ALICE, 2);
+
+        for (TestConnection connection : held) {
+            assertEnded(connection, Refusal.RESET);
+            assertThat(System.nanoTime() - begin).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(1_900));
+        }
+        awaitInTarpit(0);
+        assertThat(bed.limiter().snapshot().tarpitted()).isEqualTo(3);
+        assertThat(bed.limiter().snapshot().reset()).isEqualTo(1);
+    }
+
+    @Test
+    void aServerThatStopsEndsRefusedConnectionsThatAreHeld() throws Exception {
+        bed.start(TestBed.patient()
+                .maxPerClient(1)
+                .refuse(Refusal.TARPIT)
+                .tarpitTime(Duration.ofMinutes(10))
+                .build());
+        bed.admitted(ALICE);
+        List<TestConnection> refused = List.of(bed.connect(ALICE), bed.connect(ALICE));
+        if (bed.server().canHold()) {
+            awaitInTarpit(2);
+        }
+        bed.server().stop();
+        awaitInTarpit(0);
+        for (TestConnection connection : refused) {
+            assertEnded(connection, Refusal.RESET);
+        }
+        bed.awaitZero();
+    }
+
+    private void awaitInTarpit(int count) {
+        TestBed.awaitUntil(
+                "refused connections that are held",
+                () -> assertThat(bed.limiter().snapshot().tarpitOpen()).isEqualTo(count));
+    }
+
     // ---- all clients together
 
     @Test

@@ -70,7 +70,7 @@ class DescriptorsIT {
         connections.clear();
     }
 
-    private void start(String kind) throws IOException {
+    private void start(String kind, String refuse) throws IOException {
         process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-Xmx256m",
@@ -80,7 +80,8 @@ class DescriptorsIT {
                         System.getProperty("java.class.path"),
                         SmallServer.class.getName(),
                         kind,
-                        Integer.toString(LIMIT))
+                        Integer.toString(LIMIT),
+                        refuse)
                 .redirectError(log.toFile())
                 .start();
         said = process.inputReader(StandardCharsets.US_ASCII);
@@ -133,22 +134,30 @@ class DescriptorsIT {
     @ValueSource(strings = "jetty")
     @Tag("jetty")
     void jetty(String kind) throws Exception {
-        survives(kind);
+        survives(kind, "reset");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"tomcat-nio", "tomcat-nio2"})
     @Tag("tomcat")
     void tomcat(String kind) throws Exception {
-        survives(kind);
+        survives(kind, "reset");
     }
 
-    private void survives(String kind) throws Exception {
-        start(kind);
+    /** What is held in a tarpit gives way to honest clients. */
+    @ParameterizedTest
+    @ValueSource(strings = {"tomcat-nio", "tomcat-nio2"})
+    @Tag("tomcat")
+    void tomcatWithTarpit(String kind) throws Exception {
+        survives(kind, "tarpit");
+    }
+
+    private void survives(String kind, String refuse) throws Exception {
+        start(kind, refuse);
         awaitCounted(0, 0);
         limitDescriptors();
 
-        // One client alone: refused connections take no descriptor for longer than a moment.
+        // One client alone: refused connections take no descriptor for longer than a moment, or give it back.
         for (int i = 0; i < 10 * SPARE; i++) {
             connections.add(new TestConnection("127.0.0.2", TestBed.SERVER, port));
         }

@@ -97,6 +97,12 @@ final class JettyServer implements ContainerServer {
         };
     }
 
+    /** Only a ConnectionLimitConnector can, which the tests of its module test. */
+    @Override
+    public boolean canHold() {
+        return false;
+    }
+
     @Override
     public void start() throws Exception {
         server.start();

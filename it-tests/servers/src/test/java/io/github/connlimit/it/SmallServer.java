@@ -11,7 +11,7 @@ import java.util.Map;
 
 /**
  * A server in a process of its own, for tests that take something away from the whole process. Its arguments are the kind
- * of the server and the limit of each client. It says its port; after each line that it is sent, how many connections
+ * of the server, the limit of each client, and how it refuses. It says its port; after each line that it is sent, how many connections
  * and clients it counts; and it ends with the input.
  */
 final class SmallServer {
@@ -25,6 +25,7 @@ final class SmallServer {
         ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.builder()
                 .maxPerClient(Integer.parseInt(arguments[1]))
                 .handshakeTimeout(Duration.ofSeconds(60))
+                .set("refuse", arguments[2])
                 .build());
         TestServer server =
                 KINDS.get(arguments[0]).create(new ServerSetup(limiter, new Application(), Transport.PLAIN));

@@ -268,6 +268,7 @@ final class TestBed<S extends TestServer> {
         LimiterSnapshot snapshot = limiter.snapshot();
         assertThat(snapshot.openConnections()).as("open connections").isZero();
         assertThat(snapshot.clients()).as("clients").isZero();
+        assertThat(snapshot.tarpitOpen()).as("held").isZero();
         assertThat(snapshot.topClients()).isEmpty();
         assertThat(snapshot.topNetworks()).isEmpty();
         assertThat(events.admitted()).isEqualTo(snapshot.admitted());

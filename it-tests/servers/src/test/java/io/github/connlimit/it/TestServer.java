@@ -9,6 +9,11 @@ interface TestServer {
     /** Stops it, whatever its clients are doing; does nothing if it is not started. */
     void stop() throws Exception;
 
+    /** Whether it can hold a refused connection back from the container. */
+    default boolean canHold() {
+        return true;
+    }
+
     /** Gives back what it holds even while it is stopped, after which it cannot be started again. */
     default void destroy() throws Exception {}
 

@@ -1,0 +1,151 @@
+package io.github.connlimit;
+
+import java.io.IOException;
+import java.nio.channels.SocketChannel;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * The refused connections of one gate that are held, unread and unanswered, for {@link ConnectionLimits#tarpitTime()}. All
+ * are held for as long, so they end in the order in which they came: one queue, looked at from its head by the sweep. This
+ * class is thread-safe; nothing waits in it.
+ *
+ * @param <C> what stands for a connection
+ */
+final class Tarpit<C> {
+
+    /** How long nothing is held after descriptors were short. */
+    private static final long SHORT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private static final class Held<C> {
+
+        private final C channel;
+        private final Cidr client;
+        private final Consumer<? super C> end;
+        private final long dueNanos;
+        private Held<C> next;
+
+        Held(C channel, Cidr client, Consumer<? super C> end, long dueNanos) {
+            this.channel = channel;
+            this.client = client;
+            this.end = end;
+            this.dueNanos = dueNanos;
+        }
+    }
+
+    private final TarpitBudget budget;
+    private final ErrorLog errors;
+
+    /** Guarded by this, as all that follows. */
+    private Held<C> first;
+
+    private Held<C> last;
+    private boolean closed;
+    private boolean descriptorsShort;
+    private long shortSinceNanos;
+
+    Tarpit(TarpitBudget budget, ErrorLog errors) {
+        this.budget = budget;
+        this.errors = errors;
+    }
+
+    /** @return whether it is held; if not, the caller has to end it */
+    synchronized boolean tryHold(
+            C channel, Cidr client, ConnectionLimits limits, Consumer<? super C> end, long nowNanos) {
+        if (descriptorsShort && nowNanos - shortSinceNanos >= SHORT_NANOS) {
+            descriptorsShort = false;
+        }
+        if (closed || descriptorsShort || limits.tarpitTime().isZero()) {
+            return false;
+        }
+        Held<C> held =
+                new Held<>(channel, client, end, nowNanos + limits.tarpitTime().toNanos());
+        if (!budget.tryTake(client, limits.tarpitMaxOpen())) {
+            return false;
+        }
+        if (last == null) {
+            first = held;
+        } else {
+            last.next = held;
+        }
+        last = held;
+        return true;
+    }
+
+    /** Ends those whose time is over, and all if there are no descriptors left for anybody else. */
+    void sweep(long nowNanos) {
+        if (!isEmpty() && areDescriptorsShort()) {
+            synchronized (this) {
+                descriptorsShort = true;
+                shortSinceNanos = nowNanos;
+            }
+            endAll();
+        }
+        Held<C> due;
+        while ((due = poll(nowNanos)) != null) {
+            end(due);
+        }
+    }
+
+    private static boolean areDescriptorsShort() {
+        try (SocketChannel probe = SocketChannel.open()) {
+            return !probe.isOpen();
+        } catch (IOException none) {
+            return true;
+        }
+    }
+
+    private synchronized boolean isEmpty() {
+        return first == null;
+    }
+
+    private synchronized Held<C> poll(long nowNanos) {
+        return first == null || first.dueNanos - nowNanos > 0 ? null : poll();
+    }
+
+    /** @return {@code null} if there is none */
+    private synchronized Held<C> poll() {
+        Held<C> polled = first;
+        if (polled != null) {
+            first = polled.next;
+            if (first == null) {
+                last = null;
+            }
+        }
+        return polled;
+    }
+
+    private void end(Held<C> held) {
+        try {
+            held.end.accept(held.channel);
+        } catch (Throwable error) {
+            errors.report(Failure.REFUSING, error);
+        } finally {
+            budget.free(held.client);
+        }
+    }
+
+    private void endAll() {
+        Held<C> held;
+        while ((held = poll()) != null) {
+            end(held);
+        }
+    }
+
+    /** Ends all; none is held until {@link #open}. */
+    void close() {
+        synchronized (this) {
+            closed = true;
+        }
+        endAll();
+    }
+
+    synchronized void open() {
+        closed = false;
+    }
+
+    /** How long until the next one is due, or {@code most} if that is shorter. */
+    synchronized long nanosToNext(long nowNanos, long most) {
+        return first == null ? most : Math.min(most, first.dueNanos - nowNanos);
+    }
+}
