@@ -237,7 +237,7 @@ final class Generator implements AutoCloseable {
         toBegin--;
         try {
             channel.configureBlocking(false);
-            sources.bind(channel, work.firstAddress() + nextSource++ % work.addresses());
+            sources.bind(channel, work.firstAddress() + nextSource++ % work.addresses() * work.apart());
             channel.connect(server);
             connection.begin();
             return true;

@@ -18,6 +18,7 @@ import java.util.stream.Stream;
  * @param perSecond how many connections to begin in a second; 0 for as many as can be
  * @param skipMillis how long not to measure at first
  * @param millis how long to measure
+ * @param apart how far the numbers of two client addresses that follow one another are apart
  */
 public record Workload(
         int port,
@@ -29,7 +30,39 @@ public record Workload(
         int requests,
         int perSecond,
         int skipMillis,
-        int millis) {
+        int millis,
+        int apart) {
+
+    /** With client addresses that follow one another. */
+    public Workload(
+            int port,
+            boolean tls,
+            int firstAddress,
+            int addresses,
+            int open,
+            int connecting,
+            int requests,
+            int perSecond,
+            int skipMillis,
+            int millis) {
+        this(port, tls, firstAddress, addresses, open, connecting, requests, perSecond, skipMillis, millis, 1);
+    }
+
+    /** The same from client addresses that are so far apart. */
+    public Workload apart(int distance) {
+        return new Workload(
+                port,
+                tls,
+                firstAddress,
+                addresses,
+                open,
+                connecting,
+                requests,
+                perSecond,
+                skipMillis,
+                millis,
+                distance);
+    }
 
     /** For connections that are kept alive. */
     public static final int UNENDING = Integer.MAX_VALUE;
@@ -47,7 +80,8 @@ public record Workload(
                         requests,
                         perSecond,
                         skipMillis,
-                        millis)
+                        millis,
+                        apart)
                 .map(String::valueOf)
                 .collect(Collectors.joining(" "));
     }
@@ -56,6 +90,6 @@ public record Workload(
         int[] v = Arrays.stream(text.trim().split(" "))
                 .mapToInt(Integer::parseInt)
                 .toArray();
-        return new Workload(v[0], v[1] == 1, v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]);
+        return new Workload(v[0], v[1] == 1, v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]);
     }
 }

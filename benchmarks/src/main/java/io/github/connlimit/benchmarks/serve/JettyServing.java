@@ -59,7 +59,8 @@ final class JettyServing {
                 connector.addBean(new ResettingListener());
                 yield connector;
             }
-            case CONNLIMIT_CONNECTOR -> new ConnectionLimitConnector(server, setup.limiter(), factories);
+            case CONNLIMIT_CONNECTOR, TARPIT, RATE, NETWORKS ->
+                new ConnectionLimitConnector(server, setup.limiter(), factories);
             default -> new ServerConnector(server, factories);
         };
     }
@@ -98,7 +99,7 @@ final class JettyServing {
                 limit.setHandler(answer);
                 yield limit;
             }
-            case NONE, CONNLIMIT, CONNLIMIT_CONNECTOR, BARE_LISTENER -> answer;
+            case NONE, CONNLIMIT, CONNLIMIT_CONNECTOR, TARPIT, RATE, NETWORKS, BARE_LISTENER -> answer;
             default ->
                 throw new IllegalArgumentException(
                         "protection: \"" + setup.protection() + "\" is not allowed; Jetty has no such thing");

@@ -2,12 +2,22 @@ package io.github.connlimit.benchmarks.serve;
 
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /** What keeps one client from taking all of a server. */
 public enum Protection {
     NONE("no protection"),
     CONNLIMIT("connlimit"),
+
+    /** In Jetty by a connector, as all that follow. */
+    TARPIT("connlimit, `refuse=tarpit`", Map.of("refuse", "tarpit")),
+
+    /** A rate as well. */
+    RATE("connlimit, `maxRatePerClient`", Map.of("maxRatePerClient", Protection.CONNECTIONS_PER_SECOND + "/s")),
+
+    /** A limit for each IPv4 /24 as well. */
+    NETWORKS("connlimit, `networkLimits`", Map.of("networkLimits", "ipv4/24=" + Protection.PER_NETWORK)),
 
     /** Jetty only: a connector that refuses in {@code accept}, in place of a listener. */
     CONNLIMIT_CONNECTOR("connlimit, `ConnectionLimitConnector`"),
@@ -36,10 +46,32 @@ public enum Protection {
     /** Connections or requests at once, where a server's own means limits those of all clients together. */
     public static final int ALL_CLIENTS = 100;
 
+    /** Connections a second that each client may open, where those are limited. */
+    public static final int CONNECTIONS_PER_SECOND = 20;
+
+    /** Connections at once of all clients in an IPv4 /24, where those are limited. */
+    public static final int PER_NETWORK = 40;
+
     private final String title;
+    private final Map<String, String> settings;
 
     Protection(String title) {
+        this(title, Map.of());
+    }
+
+    /** @param settings of connlimit, beside the limit of each client */
+    Protection(String title, Map<String, String> settings) {
         this.title = title;
+        this.settings = settings;
+    }
+
+    Map<String, String> settings() {
+        return settings;
+    }
+
+    /** Whether it is connlimit, with settings that any server can have. */
+    boolean isConnlimit() {
+        return this == CONNLIMIT || !settings.isEmpty();
     }
 
     /** What it is called in tables. */

@@ -30,8 +30,9 @@ record Setup(int port, Protection protection, int maxPerClient, boolean tls) {
     }
 
     ConnectionLimiter limiter() {
-        return new ConnectionLimiter(
-                ConnectionLimits.builder().maxPerClient(maxPerClient).build());
+        ConnectionLimits.Builder limits = ConnectionLimits.builder().maxPerClient(maxPerClient);
+        protection.settings().forEach(limits::set);
+        return new ConnectionLimiter(limits.build());
     }
 
     static byte[] body() {

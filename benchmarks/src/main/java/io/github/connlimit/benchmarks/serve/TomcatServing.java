@@ -64,7 +64,7 @@ final class TomcatServing {
                 everywhere.addURLPattern("/*");
                 context.addFilterMap(everywhere);
             }
-            case NONE, CONNLIMIT, MAX_CONNECTIONS -> {
+            case NONE, CONNLIMIT, TARPIT, RATE, NETWORKS, MAX_CONNECTIONS -> {
                 // Nothing, or at the connector.
             }
             default ->
@@ -91,7 +91,7 @@ final class TomcatServing {
     }
 
     private static AbstractHttp11Protocol<?> protocol(Setup setup, boolean nio2) {
-        if (setup.protection() != Protection.CONNLIMIT) {
+        if (!setup.protection().isConnlimit()) {
             return nio2 ? new Http11Nio2Protocol() : new Http11NioProtocol();
         }
         if (nio2) {

@@ -15,14 +15,61 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 
-/** One client floods: what is left for the others, by what protects the server. */
+/** An attack: what is left for the others, by what protects the server. */
 final class AttackPart {
+
+    /** Who attacks. */
+    enum Attack {
+
+        /** One client that keeps as many connections as it can, and comes again at once. */
+        FLOOD("server-attack.md", Front.Limit.CLIENT, LIMIT, List.of(Front.Kind.values()), List.of(false, true)),
+
+        /** One client that stays below its limit, and makes one TLS handshake after the other. */
+        RESTLESS(
+                "server-attack-restless.md",
+                Front.Limit.RATE,
+                Protection.CONNECTIONS_PER_SECOND,
+                List.of(Front.Kind.HAPROXY),
+                List.of(true)),
+
+        /** All clients of one network, each below its limit. */
+        NETWORK(
+                "server-attack-network.md",
+                Front.Limit.NETWORK,
+                Protection.PER_NETWORK,
+                List.of(Front.Kind.HAPROXY),
+                List.of(false, true));
+
+        private final String file;
+        private final Front.Limit limitOfFront;
+        private final int most;
+        private final List<Front.Kind> fronts;
+
+        /** Over TLS or not. */
+        private final List<Boolean> transports;
+
+        Attack(String file, Front.Limit limitOfFront, int most, List<Front.Kind> fronts, List<Boolean> transports) {
+            this.file = file;
+            this.limitOfFront = limitOfFront;
+            this.most = most;
+            this.fronts = fronts;
+            this.transports = transports;
+        }
+    }
 
     private static final int LIMIT = 8;
     private static final int ATTACKER = 100_000;
     private static final int ATTACKER_OPEN = 400;
     private static final int ATTACKER_CONNECTING = 64;
     private static final int ATTACKER_REQUESTS = 10;
+
+    /** The first address of an IPv4 /24, and how many of it attack. */
+    private static final int NETWORK = 102_400;
+
+    private static final int NETWORK_ADDRESSES = 250;
+    private static final int NETWORK_OPEN = 1_000;
+    private static final int RESTLESS_OPEN = 3;
+
     private static final int OTHERS = 50;
     private static final int OTHERS_PER_SECOND = 200;
     private static final int OTHERS_PER_SECOND_TLS = 100;
@@ -34,9 +81,11 @@ final class AttackPart {
     private static final int FIRST_WARMING = 10_000;
 
     private final Bench bench;
+    private final Attack attack;
 
-    AttackPart(Bench bench) {
+    AttackPart(Bench bench, Attack attack) {
         this.bench = bench;
+        this.attack = attack;
     }
 
     /** A server, what protects it and, if that is a proxy, which. */
@@ -68,25 +117,26 @@ final class AttackPart {
         }
     }
 
-    /** What the other clients saw without and with the attack, and what the attacker got. */
-    private record Outcome(LoadResult calm, LoadResult attacked, LoadResult attacker) {}
+    /**
+     * What the other clients saw without and with the attack, and what the attacker got.
+     *
+     * @param alone the attack without the others
+     */
+    private record Outcome(LoadResult calm, LoadResult attacked, LoadResult attacker, Bench.Run alone) {}
 
     void run() throws IOException {
         Report report = new Report(
                 "Under attack",
-                "One client floods: it keeps up to " + ATTACKER_OPEN + " connections open (" + ATTACKER_CONNECTING
-                        + " of them waiting for the server's first byte at most), does " + ATTACKER_REQUESTS
-                        + " requests on each in clear text or 1 over TLS, one after the other, and opens another as "
-                        + "soon as one has ended or was refused. Meanwhile " + OTHERS + " other clients together begin "
+                description() + " Meanwhile " + OTHERS + " other clients together begin "
                         + OTHERS_PER_SECOND + " connections a second (over TLS " + OTHERS_PER_SECOND_TLS
-                        + ", with a full handshake), each for one request. *Calm* is the same without the attacker. A "
+                        + ", with a full handshake), each for one request. *Calm* is the same without the attacker, *alone* without the others. A "
                         + "connection or thread limit is " + LIMIT + " a client; a limit of requests is "
                         + Protection.REQUESTS_PER_SECOND + " a second for each client; a limit for all clients "
                         + "together is " + Protection.ALL_CLIENTS
                         + ". What has not been answered in the end counts with the time it had waited until then. A "
                         + "cell is the median of the rounds, with the smallest and the largest.");
         for (ServerKind server : bench.servers()) {
-            for (boolean tls : List.of(false, true)) {
+            for (boolean tls : attack.transports) {
                 report.heading(server.title() + (tls ? ", TLS" : ", clear text"))
                         .table(table(server, tls));
             }
@@ -96,25 +146,64 @@ final class AttackPart {
             fronts.append(kind.version()).append(". ");
         }
         report.paragraph(fronts + "They run on the server's core, and end TLS. " + bench.remarks())
-                .write(bench.results(), "server-attack.md");
+                .write(bench.results(), attack.file);
     }
 
-    private List<Subject> subjects(ServerKind server) {
-        List<Protection> protections = switch (server) {
-            case JETTY -> List.of(Protection.NONE, Protection.THREAD_LIMIT, Protection.DOS, Protection.CONNLIMIT);
+    private String description() {
+        return switch (attack) {
+            case FLOOD ->
+                "One client floods: it keeps up to " + ATTACKER_OPEN + " connections open (" + ATTACKER_CONNECTING
+                        + " of them waiting for the server's first byte at most), does " + ATTACKER_REQUESTS
+                        + " requests on each in clear text or 1 over TLS, one after the other, and opens another as "
+                        + "soon as one has ended or was refused.";
+            case RESTLESS ->
+                "One client connects, does a full TLS handshake and one request, resets the connection and connects again, "
+                        + RESTLESS_OPEN + " at a time. A limit of a client's rate is "
+                        + Protection.CONNECTIONS_PER_SECOND + " connections a second.";
+            case NETWORK ->
+                NETWORK_ADDRESSES + " clients of one IPv4 /24 together keep up to " + NETWORK_OPEN
+                        + " connections open, each no more than it may (" + ATTACKER_CONNECTING
+                        + " of them all waiting for the server's first byte at most), do " + ATTACKER_REQUESTS
+                        + " requests on each in clear text or 1 over TLS, and open another as soon as one has ended or "
+                        + "was refused. A limit of a network is " + Protection.PER_NETWORK + " connections.";
+        };
+    }
+
+    private List<Protection> protections(ServerKind server) {
+        return switch (attack) {
+            case FLOOD -> protectionsFromFlood(server);
+            case RESTLESS -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.RATE);
+            case NETWORK -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.NETWORKS);
+        };
+    }
+
+    private static List<Protection> protectionsFromFlood(ServerKind server) {
+        return switch (server) {
+            case JETTY ->
+                List.of(
+                        Protection.NONE,
+                        Protection.THREAD_LIMIT,
+                        Protection.DOS,
+                        Protection.CONNLIMIT,
+                        Protection.CONNLIMIT_CONNECTOR,
+                        Protection.TARPIT);
             case TOMCAT ->
                 List.of(
                         Protection.NONE,
                         Protection.SEMAPHORE,
                         Protection.RATE_LIMIT,
                         Protection.MAX_CONNECTIONS,
-                        Protection.CONNLIMIT);
-            default -> List.of(Protection.NONE, Protection.CONNLIMIT);
+                        Protection.CONNLIMIT,
+                        Protection.TARPIT);
+            default -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.TARPIT);
         };
+    }
+
+    private List<Subject> subjects(ServerKind server) {
         List<Subject> subjects = new ArrayList<>();
-        protections.forEach(protection -> subjects.add(new Subject(server, protection, Optional.empty())));
+        protections(server).forEach(protection -> subjects.add(new Subject(server, protection, Optional.empty())));
         if (server != ServerKind.TOMCAT_NIO2) {
-            for (Front.Kind kind : Front.Kind.values()) {
+            for (Front.Kind kind : attack.fronts) {
                 if (kind.find().isPresent()) {
                     subjects.add(new Subject(server, Protection.NONE, Optional.of(kind)));
                 }
@@ -142,8 +231,7 @@ final class AttackPart {
                     System.out.printf(
                             "attack: %s%s, round %d of %d, %s%n",
                             server.title(), tls ? ", TLS" : "", i + 1, rounds(), subject.title());
-                    int port = running.get(subject).port();
-                    bench.valid(() -> attack(others, attacker, port, tls), outcome -> isSane(outcome))
+                    bench.valid(() -> attack(others, attacker, running.get(subject), tls), outcome -> isSane(outcome))
                             .ifPresent(outcomes.get(subject)::add);
                 }
             }
@@ -167,7 +255,8 @@ final class AttackPart {
         }
         try {
             Front.Kind kind = subject.front().get();
-            Front front = kind.start(kind.find().orElseThrow(), bench.cores(), server.port(), LIMIT, tls);
+            Front front = kind.start(
+                    kind.find().orElseThrow(), bench.cores(), server.port(), attack.limitOfFront, attack.most, tls);
             return new Running(server, Optional.of(front));
         } catch (IOException error) {
             server.close();
@@ -183,11 +272,14 @@ final class AttackPart {
         attacker.await();
     }
 
-    private Outcome attack(LoadProcess others, LoadProcess attacker, int port, boolean tls) throws IOException {
+    private Outcome attack(LoadProcess others, LoadProcess attacker, Running running, boolean tls) throws IOException {
+        int port = running.port();
         LoadResult calm = others.run(others(port, tls, 0, bench.millis(1000)));
         attacker.begin(flood(port, tls, bench.millis(2400)));
         LoadResult attacked = others.run(others(port, tls, bench.millis(300), bench.millis(2000)));
-        return new Outcome(calm, attacked, attacker.await());
+        LoadResult got = attacker.await();
+        Bench.Run alone = Bench.run(attacker, running.server(), flood(port, tls, bench.millis(1000)));
+        return new Outcome(calm, attacked, got, alone);
     }
 
     private static boolean isSane(Outcome outcome) {
@@ -195,14 +287,32 @@ final class AttackPart {
                 && outcome.calm().failed() + outcome.attacked().failed() == 0;
     }
 
-    private static Workload flood(int port, boolean tls, int millis) {
-        return new Workload(
-                port, tls, ATTACKER, 1, ATTACKER_OPEN, ATTACKER_CONNECTING, tls ? 1 : ATTACKER_REQUESTS, 0, 0, millis);
+    private Workload flood(int port, boolean tls, int millis) {
+        int requests = tls ? 1 : ATTACKER_REQUESTS;
+        return switch (attack) {
+            case FLOOD ->
+                new Workload(port, tls, ATTACKER, 1, ATTACKER_OPEN, ATTACKER_CONNECTING, requests, 0, 0, millis);
+            case RESTLESS -> new Workload(port, tls, ATTACKER, 1, RESTLESS_OPEN, RESTLESS_OPEN, 1, 0, 0, millis);
+            case NETWORK ->
+                new Workload(
+                        port,
+                        tls,
+                        NETWORK,
+                        NETWORK_ADDRESSES,
+                        NETWORK_OPEN,
+                        ATTACKER_CONNECTING,
+                        requests,
+                        0,
+                        0,
+                        millis);
+        };
     }
 
     private static Workload others(int port, boolean tls, int skipMillis, int millis) {
         int perSecond = tls ? OTHERS_PER_SECOND_TLS : OTHERS_PER_SECOND;
-        return new Workload(port, tls, 0, OTHERS, OTHERS_OPEN, OTHERS_OPEN, 1, perSecond, skipMillis, millis);
+        // Each in a network of its own.
+        return new Workload(port, tls, 0, OTHERS, OTHERS_OPEN, OTHERS_OPEN, 1, perSecond, skipMillis, millis)
+                .apart(256);
     }
 
     private static Report.Table table(List<Subject> subjects, Map<Subject, List<Outcome>> outcomes) {
@@ -215,11 +325,12 @@ final class AttackPart {
                 "answered, of all that came",
                 "refused or rejected",
                 "attacker's requests/s",
-                "attacker refused or rejected/s");
+                "attacker refused or rejected/s",
+                "server's CPU, attacker alone");
         for (Subject subject : subjects) {
             List<Outcome> rounds = outcomes.get(subject);
             if (rounds.isEmpty()) {
-                table.row(subject.title(), "no round counted", "–", "–", "–", "–", "–", "–", "–");
+                table.row(subject.title(), "no round counted", "–", "–", "–", "–", "–", "–", "–", "–");
                 continue;
             }
             Series p50 = series(rounds, outcome -> outcome.attacked().p50() / 1e6);
@@ -244,7 +355,10 @@ final class AttackPart {
                                     outcome -> turnedAway(outcome.attacker())
                                             * 1e9
                                             / outcome.attacker().nanos())
-                            .text(0));
+                            .text(0),
+                    subject.front().isPresent()
+                            ? "–"
+                            : percent(series(rounds, outcome -> outcome.alone().serverBusy())));
         }
         return table;
     }

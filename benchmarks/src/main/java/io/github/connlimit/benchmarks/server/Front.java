@@ -30,15 +30,33 @@ final class Front implements AutoCloseable {
         this.port = port;
     }
 
+    /** What a proxy limits, and by which of HAProxy's means. */
+    enum Limit {
+        CLIENT("type ip size 100k expire 1m store conn_cur", "src_conn_cur ge %d", "src"),
+        RATE("type ip size 100k expire 1m store conn_rate(1s)", "src_conn_rate gt %d", "src"),
+        NETWORK("type ip size 100k expire 1m store conn_cur", "src,ipmask(24),table_conn_cur ge %d", "src,ipmask(24)");
+
+        private final String table;
+        private final String full;
+        private final String key;
+
+        Limit(String table, String full, String key) {
+            this.table = table;
+            this.full = full;
+            this.key = key;
+        }
+    }
+
     /** The proxies that are known. */
     enum Kind {
         HAPROXY("HAProxy (`src_conn_cur`) in front", "haproxy", "-v") {
             @Override
-            Front start(Path executable, Cores cores, int server, int maxPerClient, boolean tls) throws IOException {
+            Front start(Path executable, Cores cores, int server, Limit limit, int most, boolean tls)
+                    throws IOException {
                 Path directory = Files.createTempDirectory("connlimit-haproxy");
                 int port = freePort();
                 Path configuration = directory.resolve("haproxy.cfg");
-                Files.writeString(configuration, haproxy(directory, port, server, maxPerClient, tls));
+                Files.writeString(configuration, haproxy(directory, port, server, limit, most, tls));
                 return Front.start(
                         directory,
                         cores.server(List.of(executable.toString(), "-db", "-f", configuration.toString())),
@@ -47,11 +65,12 @@ final class Front implements AutoCloseable {
         },
         NGINX("nginx (`limit_conn`) in front", "nginx", "-v") {
             @Override
-            Front start(Path executable, Cores cores, int server, int maxPerClient, boolean tls) throws IOException {
+            Front start(Path executable, Cores cores, int server, Limit limit, int most, boolean tls)
+                    throws IOException {
                 Path directory = Files.createTempDirectory("connlimit-nginx");
                 int port = freePort();
                 Path configuration = directory.resolve("nginx.conf");
-                Files.writeString(configuration, nginx(directory, port, server, maxPerClient, tls));
+                Files.writeString(configuration, nginx(directory, port, server, most, tls));
                 return Front.start(
                         directory,
                         cores.server(List.of(
@@ -89,7 +108,13 @@ final class Front implements AutoCloseable {
                     .orElse(executable + " is not installed here");
         }
 
-        abstract Front start(Path executable, Cores cores, int server, int maxPerClient, boolean tls)
+        /**
+         * Starts it in front of a server.
+         *
+         * @param limit nginx has but one for clients
+         * @param most how much that limit allows
+         */
+        abstract Front start(Path executable, Cores cores, int server, Limit limit, int most, boolean tls)
                 throws IOException;
     }
 
@@ -136,7 +161,7 @@ final class Front implements AutoCloseable {
         }
     }
 
-    private static String haproxy(Path directory, int port, int server, int maxPerClient, boolean tls)
+    private static String haproxy(Path directory, int port, int server, Limit limit, int most, boolean tls)
             throws IOException {
         String ssl = tls ? " ssl crt " + certificate(directory) : "";
         return """
@@ -150,14 +175,14 @@ final class Front implements AutoCloseable {
                   timeout server 60s
                 frontend limited
                   bind 127.0.0.1:%d backlog 1024%s
-                  stick-table type ip size 100k expire 1m store conn_cur
-                  tcp-request connection reject if { src_conn_cur ge %d }
-                  tcp-request connection track-sc0 src
+                  stick-table %s
+                  tcp-request connection reject if { %s }
+                  tcp-request connection track-sc0 %s
                   default_backend java
                 backend java
                   http-reuse always
                   server java 127.0.0.1:%d
-                """.formatted(port, ssl, maxPerClient, server);
+                """.formatted(port, ssl, limit.table, limit.full.formatted(most), limit.key, server);
     }
 
     private static String nginx(Path directory, int port, int server, int maxPerClient, boolean tls)

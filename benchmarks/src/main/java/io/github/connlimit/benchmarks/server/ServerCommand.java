@@ -17,6 +17,8 @@ public final class ServerCommand implements Callable<Integer> {
         ADMITTED,
         REFUSED,
         ATTACK,
+        RESTLESS,
+        NETWORK,
         SCALE
     }
 
@@ -52,7 +54,9 @@ public final class ServerCommand implements Callable<Integer> {
             switch (part) {
                 case ADMITTED -> new AdmittedPart(bench).run();
                 case REFUSED -> new RefusedPart(bench).run();
-                case ATTACK -> new AttackPart(bench).run();
+                case ATTACK -> new AttackPart(bench, AttackPart.Attack.FLOOD).run();
+                case RESTLESS -> new AttackPart(bench, AttackPart.Attack.RESTLESS).run();
+                case NETWORK -> new AttackPart(bench, AttackPart.Attack.NETWORK).run();
                 case SCALE -> new ScalePart(bench).run();
             }
         }

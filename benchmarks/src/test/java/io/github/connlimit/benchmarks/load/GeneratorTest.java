@@ -103,7 +103,7 @@ class GeneratorTest {
 
     @Test
     void workloadsAndResultsSurviveTheWayThere() {
-        Workload work = new Workload(1, true, 2, 3, 4, 5, 6, 7, 8, 9);
+        Workload work = new Workload(1, true, 2, 3, 4, 5, 6, 7, 8, 9).apart(10);
         LoadResult result = new LoadResult(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
 
         assertThat(Workload.parse(work.toString())).isEqualTo(work);

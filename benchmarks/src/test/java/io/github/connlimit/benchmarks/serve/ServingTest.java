@@ -19,22 +19,29 @@ class ServingTest {
 
     private static final int TIMEOUT_MILLIS = 20_000;
 
-    private static final Set<Protection> CONNLIMIT = EnumSet.of(Protection.CONNLIMIT, Protection.CONNLIMIT_CONNECTOR);
+    private static final Set<Protection> CONNLIMIT = EnumSet.of(
+            Protection.CONNLIMIT,
+            Protection.CONNLIMIT_CONNECTOR,
+            Protection.TARPIT,
+            Protection.RATE,
+            Protection.NETWORKS);
 
     @ParameterizedTest
-    @EnumSource(names = {"NONE", "CONNLIMIT", "CONNLIMIT_CONNECTOR", "THREAD_LIMIT", "DOS"})
+    @EnumSource(
+            names = {"NONE", "CONNLIMIT", "CONNLIMIT_CONNECTOR", "TARPIT", "RATE", "NETWORKS", "THREAD_LIMIT", "DOS"})
     void jettyAnswers(Protection protection) throws Exception {
         check(JettyServing.start(TestServers.setup(protection, false)), protection);
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"NONE", "CONNLIMIT", "SEMAPHORE", "RATE_LIMIT", "MAX_CONNECTIONS"})
+    @EnumSource(
+            names = {"NONE", "CONNLIMIT", "TARPIT", "RATE", "NETWORKS", "SEMAPHORE", "RATE_LIMIT", "MAX_CONNECTIONS"})
     void tomcatAnswers(Protection protection) throws Exception {
         check(TomcatServing.start(TestServers.setup(protection, false), false), protection);
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"NONE", "CONNLIMIT"})
+    @EnumSource(names = {"NONE", "CONNLIMIT", "TARPIT"})
     void tomcatNio2Answers(Protection protection) throws Exception {
         check(TomcatServing.start(TestServers.setup(protection, false), true), protection);
     }
