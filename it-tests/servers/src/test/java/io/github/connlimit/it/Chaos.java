@@ -2,6 +2,7 @@ package io.github.connlimit.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
 import io.github.connlimit.Refusal;
@@ -33,6 +34,10 @@ final class Chaos {
 
     /** How much longer than it is told a run may take to see something of everything, however slow this machine is. */
     private static final long MOST_LONGER_NANOS = TimeUnit.SECONDS.toNanos(60);
+
+    /** So high that nobody is refused for them: what is open has to count in each length that comes and goes. */
+    private static final List<String> NETWORKS = List.of(
+            "", "ipv4/24=100000", "ipv4/24=90000, ipv4/16=100000", "ipv4/28=90000, ipv4/16=90000, ipv4/8=100000");
 
     /** What happens in every round, in an order that is drawn by lot. */
     private static final List<Move> ROUND = List.of(
@@ -188,6 +193,10 @@ final class Chaos {
                 .handshakeTimeout(Duration.ofMillis(random.nextInt(5) == 0 ? 0 : 300 + random.nextInt(2000)))
                 .maxPendingPerClient(random.nextInt(3) == 0 ? 1 + random.nextInt(3) : 0)
                 .respondMaxOpen(random.nextInt(50))
+                .tarpitTime(Duration.ofMillis(random.nextInt(300)))
+                .tarpitMaxOpen(random.nextInt(50))
+                .networkLimits(NETWORKS.get(random.nextInt(NETWORKS.size())))
+                .maxRatePerClient(random.nextBoolean() ? "1000000/s" : "0")
                 .dryRun(random.nextInt(20) == 0)
                 .build();
     }
@@ -232,6 +241,14 @@ final class Chaos {
         assertThat(snapshot.openConnections())
                 .isEqualTo(held.values().stream().mapToInt(Integer::intValue).sum());
         assertThat(snapshot.clients()).isEqualTo(held.size());
+        assertThat(snapshot.topNetworks())
+                .allSatisfy(network -> assertThat(network.openConnections())
+                        .as("connections of " + network.network())
+                        .isEqualTo(held.entrySet().stream()
+                                .filter(client -> network.network()
+                                        .contains(Cidr.parse(client.getKey()).address()))
+                                .mapToInt(Map.Entry::getValue)
+                                .sum()));
         return sockets;
     }
 

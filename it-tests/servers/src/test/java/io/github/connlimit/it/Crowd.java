@@ -14,6 +14,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -113,8 +114,15 @@ final class Crowd {
      * @param meanwhile done again and again until it is so: some may wait for an answer
      */
     void whileAllStandStill(Runnable meanwhile, Runnable action) throws InterruptedException {
-        while (!still.writeLock().tryLock(10, TimeUnit.MILLISECONDS)) {
-            meanwhile.run();
+        // By another thread: whoever gives up waiting lets all clients begin something new, and never gets a turn if
+        // each
+        // takes as long as a tarpit holds a connection.
+        ScheduledExecutorService helper = Executors.newSingleThreadScheduledExecutor();
+        try {
+            helper.scheduleWithFixedDelay(meanwhile, 0, 10, TimeUnit.MILLISECONDS);
+            still.writeLock().lockInterruptibly();
+        } finally {
+            helper.shutdownNow();
         }
         try {
             action.run();
