@@ -10,6 +10,9 @@ import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalReason;
 import io.github.connlimit.it.TestConnection.Ending;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelOption;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
@@ -349,6 +352,8 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
             socket.getOutputStream().write(bytes.array());
         } else if (connection instanceof SocketChannel channel) {
             channel.write(bytes);
+        } else if (connection instanceof Channel channel) {
+            channel.writeAndFlush(Unpooled.wrappedBuffer(bytes));
         } else {
             ((AsynchronousSocketChannel) connection).write(bytes);
         }
@@ -383,6 +388,9 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
                     if (connection instanceof Socket socket) {
                         socket.setSoLinger(true, 0);
                         socket.close();
+                    } else if (connection instanceof Channel channel) {
+                        channel.config().setOption(ChannelOption.SO_LINGER, 0);
+                        channel.close();
                     } else {
                         NetworkChannel channel = (NetworkChannel) connection;
                         if (channel.supportedOptions().contains(StandardSocketOptions.SO_LINGER)) {
@@ -597,7 +605,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
 
     /** What a connection has to do first. A server that has only one word for both phases calls it by the first. */
     final ConnectionPhase firstPhase() {
-        return bed.transport() == Transport.TLS || !(bed.server() instanceof ContainerServer)
+        return bed.transport() == Transport.TLS || !bed.server().knowsClearText()
                 ? ConnectionPhase.HANDSHAKE
                 : ConnectionPhase.FIRST_BYTE;
     }

@@ -70,6 +70,12 @@ final class SocketServer implements TestServer {
         }
     }
 
+    /** Its phases share one name and one time-out. */
+    @Override
+    public boolean knowsClearText() {
+        return false;
+    }
+
     @Override
     public int port() {
         return serverSocket.getLocalPort();

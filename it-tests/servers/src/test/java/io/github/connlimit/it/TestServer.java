@@ -9,6 +9,11 @@ interface TestServer {
     /** Stops it, whatever its clients are doing; does nothing if it is not started. */
     void stop() throws Exception;
 
+    /** Whether it knows that a connection in clear text has no handshake to do. */
+    default boolean knowsClearText() {
+        return true;
+    }
+
     /** Whether it can hold a refused connection back from the container. */
     default boolean canHold() {
         return true;

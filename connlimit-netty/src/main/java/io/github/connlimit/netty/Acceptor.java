@@ -1,0 +1,188 @@
+package io.github.connlimit.netty;
+
+import io.github.connlimit.ConnectionGate;
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
+import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.ErrorPolicy;
+import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalHandler;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.util.Optional;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What one server channel accepts, from accept to close: admits or refuses each connection, and sweeps. This class is
+ * thread-safe, and what Netty calls never throws.
+ */
+final class Acceptor implements ConnectionGate.Channels<Channel> {
+
+    private final ConnectionGate<Channel> gate;
+    private final ConnectionPhase firstPhase;
+
+    /** {@code null} for what the limits say. */
+    private final RefusalHandler<? super Channel> refusalHandler;
+
+    /** Of the server channel. */
+    private final EventLoop loop;
+
+    private volatile boolean stopped;
+
+    Acceptor(
+            ConnectionLimiter limiter,
+            ConnectionPhase firstPhase,
+            RefusalHandler<? super Channel> refusalHandler,
+            EventLoop loop) {
+        this.loop = loop;
+        this.gate = new ConnectionGate<>(limiter);
+        this.firstPhase = firstPhase;
+        this.refusalHandler = refusalHandler;
+    }
+
+    Optional<ConnectionPermit> permit(Channel channel) {
+        return gate.permit(channel);
+    }
+
+    /** Sweeps from now on, until it is stopped and nothing is counted any more. */
+    void start() {
+        schedule(0);
+    }
+
+    private void schedule(long millis) {
+        try {
+            loop.schedule(this::sweep, millis, TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException shutDown) {
+            // The event loop ends. Connections are released when they are closed, by their own.
+            gate.stopHolding();
+        }
+    }
+
+    private void sweep() {
+        long millis = gate.sweep(this);
+        if (!stopped || gate.openConnections() > 0) {
+            schedule(millis);
+        }
+    }
+
+    void stop() {
+        stopped = true;
+        gate.stopHolding();
+    }
+
+    /**
+     * Counts a connection, or refuses it and ends it or holds it.
+     *
+     * @return whether it may go on
+     */
+    boolean admit(Channel accepted) {
+        InetAddress peer = null;
+        try {
+            SocketAddress remote = accepted.remoteAddress();
+            if (remote != null && !(remote instanceof InetSocketAddress)) {
+                return true;
+            }
+            peer = remote == null ? null : ((InetSocketAddress) remote).getAddress();
+            if (count(accepted, peer)) {
+                return true;
+            }
+        } catch (Throwable error) {
+            gate.release(accepted);
+            gate.report("letting a connection in failed, onError decides", error);
+            if (gate.limiter().limits().onError() == ErrorPolicy.ADMIT) {
+                return true;
+            }
+        }
+        refuse(accepted, peer);
+        return false;
+    }
+
+    private boolean count(Channel accepted, InetAddress peer) {
+        ConnectionLimits limits = gate.limiter().limits();
+        boolean toProve =
+                limits.maxPendingPerClient() > 0 || !limits.handshakeTimeout().isZero();
+        if (!(toProve ? gate.admit(accepted, peer, firstPhase) : gate.admit(accepted, peer))) {
+            return false;
+        }
+        accepted.attr(ConnectionLimitHandler.ACCEPTOR).set(this);
+        accepted.closeFuture().addListener(closed -> gate.release(accepted));
+        if (toProve) {
+            accepted.pipeline().addFirst(new ProgressHandler(gate));
+        }
+        return true;
+    }
+
+    private void refuse(Channel refused, InetAddress peer) {
+        try {
+            Refusal how = gate.limiter().limits().refuse();
+            if (refusalHandler != null && peer != null) {
+                handOver(refused, peer);
+                return;
+            } else if (how == Refusal.TARPIT && peer != null && gate.tryHold(refused, peer, Acceptor::reset)) {
+                return;
+            } else if (how != Refusal.CLOSE) {
+                reset(refused);
+            }
+        } catch (Throwable error) {
+            gate.report("refusing a connection failed", error);
+        }
+        // It does nothing to a channel that is closed.
+        refused.unsafe().closeForcibly();
+    }
+
+    /** Registers the channel with the loop that accepts, as a handler may want to write. Nothing is read from it. */
+    private void handOver(Channel refused, InetAddress peer) {
+        refused.config().setAutoRead(false);
+        loop.register(refused).addListener(registered -> {
+            try {
+                if (registered.isSuccess()) {
+                    refusalHandler.refuse(refused, peer);
+                }
+            } catch (Throwable error) {
+                gate.report("refusing a connection failed", error);
+            } finally {
+                if (registered.isSuccess()) {
+                    refused.close();
+                } else {
+                    refused.unsafe().closeForcibly();
+                }
+            }
+        });
+    }
+
+    /** To be called when Netty has had a connection that was admitted. It may have closed it without saying so. */
+    void passedOn(Channel admitted) {
+        if (!admitted.isOpen()) {
+            gate.release(admitted);
+        }
+    }
+
+    private static void reset(Channel refused) {
+        resetOnClose(refused);
+        refused.unsafe().closeForcibly();
+    }
+
+    /** A transport without this option closes in its own way. */
+    private static void resetOnClose(Channel channel) {
+        channel.config().setOption(ChannelOption.SO_LINGER, 0);
+    }
+
+    @Override
+    public boolean isOpen(Channel channel) {
+        return channel.isOpen();
+    }
+
+    @Override
+    public boolean closeExpired(Channel channel, ConnectionPhase phase) {
+        resetOnClose(channel);
+        // By its own event loop, whatever it is doing.
+        channel.close();
+        return true;
+    }
+}

@@ -1,0 +1,141 @@
+package io.github.connlimit.netty;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionPermit;
+import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.RefusalHandler;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.AttributeKey;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * Limits the connections that a Netty server accepts. It is the handler of the server's own channel:
+ * {@code serverBootstrap.handler(new ConnectionLimitHandler(limiter))}. A connection over the limit is ended before Netty
+ * has registered its channel: no handler of the application sees it, and no TLS is spent on it. Every other one counts
+ * until its channel is closed, in whatever way.
+ *
+ * <p>Connections that do not get going are closed after {@link io.github.connlimit.ConnectionLimits#handshakeTimeout()}. TLS
+ * is recognised by an {@code SslHandler} in the connection's pipeline, wherever it is and whenever it comes.
+ * {@link io.github.connlimit.Refusal#RESPOND} is as {@link io.github.connlimit.Refusal#RESET} here: what protocol is spoken
+ * is up to handlers that a refused connection does not have.
+ *
+ * <p>Channels whose remote address is no IP address, such as Unix domain sockets, are not limited. One handler may serve
+ * several server channels, in Netty 4.1 and 4.2, with any transport. This class is thread-safe.
+ *
+ * @since 0.1.0
+ */
+@ChannelHandler.Sharable
+public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
+
+    /** The gate of a server channel, and of each connection that it has admitted. */
+    static final AttributeKey<Acceptor> ACCEPTOR = AttributeKey.valueOf(ConnectionLimitHandler.class, "acceptor");
+
+    private final ConnectionLimiter limiter;
+    private final ConnectionPhase firstPhase;
+    private final RefusalHandler<? super Channel> refusalHandler;
+
+    /**
+     * Creates a handler for a server in clear text, or one where it is not known what comes first.
+     *
+     * @param limiter counts the connections; other servers may share it
+     */
+    public ConnectionLimitHandler(ConnectionLimiter limiter) {
+        this(limiter, ConnectionPhase.FIRST_BYTE);
+    }
+
+    /**
+     * Creates a handler.
+     *
+     * @param limiter counts the connections; other servers may share it
+     * @param firstPhase what a connection has to do first: {@link ConnectionPhase#HANDSHAKE} for TLS, else
+     *     {@link ConnectionPhase#FIRST_BYTE}. It tells how a connection is called that does nothing at all; a handshake has
+     *     its deadline in either case.
+     */
+    public ConnectionLimitHandler(ConnectionLimiter limiter, ConnectionPhase firstPhase) {
+        this(limiter, firstPhase, null);
+    }
+
+    /**
+     * Creates a handler that ends refused connections in a way of its own.
+     *
+     * @param limiter counts the connections; other servers may share it
+     * @param firstPhase what a connection has to do first
+     * @param refusalHandler called for each refused connection by the server channel's event loop, with which its channel is
+     *     registered for that; the channel is closed afterwards. {@code null} to do what
+     *     {@link io.github.connlimit.ConnectionLimits#refuse()} says
+     */
+    public ConnectionLimitHandler(
+            ConnectionLimiter limiter, ConnectionPhase firstPhase, RefusalHandler<? super Channel> refusalHandler) {
+        this.limiter = Objects.requireNonNull(limiter, "limiter");
+        this.firstPhase = Objects.requireNonNull(firstPhase, "firstPhase");
+        this.refusalHandler = refusalHandler;
+    }
+
+    /** {@return the limiter that counts the connections} */
+    public ConnectionLimiter limiter() {
+        return limiter;
+    }
+
+    /**
+     * Finds the permit of a connection, to count a stream for instance.
+     *
+     * @param channel a connection's channel, or one inside of it such as that of an HTTP/2 stream
+     * @return empty if the connection is closed, or was not accepted by a server channel with such a handler
+     */
+    public static Optional<ConnectionPermit> permit(Channel channel) {
+        for (Channel one = channel; one != null; one = one.parent()) {
+            Acceptor acceptor = one.attr(ACCEPTOR).get();
+            if (acceptor != null) {
+                return acceptor.permit(one);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * Called by Netty when this handler is added to a server channel.
+     *
+     * @param context of that channel
+     */
+    @Override
+    public void handlerAdded(ChannelHandlerContext context) {
+        Channel server = context.channel();
+        Acceptor acceptor = new Acceptor(limiter, firstPhase, refusalHandler, server.eventLoop());
+        server.attr(ACCEPTOR).set(acceptor);
+        acceptor.start();
+    }
+
+    /**
+     * Called by Netty when the server channel has been closed, or this handler was removed from it. What it has accepted
+     * counts until it is closed.
+     *
+     * @param context of that channel
+     */
+    @Override
+    public void handlerRemoved(ChannelHandlerContext context) {
+        context.channel().attr(ACCEPTOR).getAndSet(null).stop();
+    }
+
+    /**
+     * Called by Netty for each accepted connection: passes it on, or refuses it.
+     *
+     * @param context of the server channel
+     * @param message the channel of the connection
+     */
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+        if (!(message instanceof Channel accepted)) {
+            context.fireChannelRead(message);
+            return;
+        }
+        Acceptor acceptor = context.channel().attr(ACCEPTOR).get();
+        if (acceptor.admit(accepted)) {
+            context.fireChannelRead(accepted);
+            acceptor.passedOn(accepted);
+        }
+    }
+}

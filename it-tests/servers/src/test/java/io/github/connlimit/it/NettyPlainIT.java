@@ -1,0 +1,11 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("netty")
+class NettyPlainIT extends ConnectionLimitContract<NettyServer> implements SocketServerContract {
+
+    NettyPlainIT() {
+        super(NettyServer::new, Transport.PLAIN);
+    }
+}
