@@ -19,10 +19,10 @@ import javax.management.DynamicMBean;
  * thread-safe and never blocks.
  *
  * <p>The limit is exact under any concurrency: a client never has more permits than its limit when it gets one, and is
- * never refused while it has fewer, unless {@link ConnectionLimits#maxTotal} is reached or its
- * {@link ConnectionLimits#maxRatePerClient} is used up. Only clients that a rule exempts get permits beyond
- * {@code maxTotal}; one that asks while others close theirs may still be refused. A client without permits takes no memory,
- * but for the fixed amount that remembers rates.
+ * never refused while it has fewer, unless {@link ConnectionLimits#maxTotal} or one of
+ * {@link ConnectionLimits#networkLimits} is reached, or its {@link ConnectionLimits#maxRatePerClient} is used up. Only
+ * clients that a rule exempts get permits beyond {@code maxTotal}; one that asks while others close theirs may still be
+ * refused. A client without permits takes no memory, but for the fixed amount that remembers rates.
  *
  * @since 0.1.0
  */

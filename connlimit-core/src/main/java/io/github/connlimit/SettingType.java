@@ -3,6 +3,7 @@ package io.github.connlimit;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.Locale;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -22,9 +23,10 @@ abstract class SettingType<T> {
 
     static final SettingType<Duration> TIMEOUT = new Timeout();
     static final SettingType<Boolean> FLAG = new Flag();
-    static final SettingType<Rules> RULES = new RulesType();
-    static final SettingType<Rate> RATE = new RateType();
-    static final SettingType<NetworkLimit.All> NETWORKS = new NetworksType();
+    static final SettingType<Rules> RULES = new Text<>(Rules.class, Rules.ALLOWED, Rules::parse);
+    static final SettingType<Rate> RATE = new Text<>(Rate.class, Rate.ALLOWED, Rate::parse);
+    static final SettingType<NetworkLimit.All> NETWORKS =
+            new Text<>(NetworkLimit.All.class, NetworkLimit.All.ALLOWED, NetworkLimit.All::parse);
 
     private final Class<T> valueType;
     private final Class<?> type;
@@ -203,39 +205,20 @@ abstract class SettingType<T> {
         }
     }
 
-    private static final class RateType extends SettingType<Rate> {
+    /** What only text can say. */
+    private static final class Text<T> extends SettingType<T> {
 
-        RateType() {
-            super(Rate.class, String.class, Rate.ALLOWED);
+        private final Function<String, T> parser;
+
+        /** @param parser gives {@code null} for what it cannot read, or throws what says why */
+        Text(Class<T> valueType, String allowed, Function<String, T> parser) {
+            super(valueType, String.class, allowed);
+            this.parser = parser;
         }
 
         @Override
-        Rate parse(String text) {
-            return Rate.parse(text);
-        }
-    }
-
-    private static final class NetworksType extends SettingType<NetworkLimit.All> {
-
-        NetworksType() {
-            super(NetworkLimit.All.class, String.class, NetworkLimit.All.ALLOWED);
-        }
-
-        @Override
-        NetworkLimit.All parse(String text) {
-            return NetworkLimit.All.parse(text);
-        }
-    }
-
-    private static final class RulesType extends SettingType<Rules> {
-
-        RulesType() {
-            super(Rules.class, String.class, Rules.ALLOWED);
-        }
-
-        @Override
-        Rules parse(String text) {
-            return Rules.parse(text);
+        T parse(String text) {
+            return parser.apply(text);
         }
     }
 }

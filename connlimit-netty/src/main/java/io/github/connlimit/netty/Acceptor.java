@@ -9,8 +9,10 @@ import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -23,6 +25,8 @@ import java.util.concurrent.TimeUnit;
  * thread-safe, and what Netty calls never throws.
  */
 final class Acceptor implements ConnectionGate.Channels<Channel> {
+
+    private static final int STOPPED_MILLIS = 100;
 
     private final ConnectionGate<Channel> gate;
     private final ConnectionPhase firstPhase;
@@ -65,15 +69,34 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     }
 
     private void sweep() {
-        long millis = gate.sweep(this);
-        if (!stopped || gate.openConnections() > 0) {
-            schedule(millis);
+        if (!stopped) {
+            schedule(gate.sweep(this));
         }
     }
 
+    /** What was accepted counts until it is closed, and has its deadlines. */
     void stop() {
         stopped = true;
         gate.stopHolding();
+        sweepStopped(false);
+    }
+
+    /**
+     * Sweeps while anything is counted. Not by the loop that has accepted, which may end now, as that of a connection may:
+     * then Netty loses tasks, and with them the news that a channel is closed, or even its registration.
+     */
+    private void sweepStopped(boolean again) {
+        gate.sweep(this);
+        gate.releaseClosed(channel -> {
+            if (channel.isRegistered() ? channel.eventLoop().isTerminated() : again) {
+                // Nobody else closes it any more.
+                channel.unsafe().closeForcibly();
+            }
+            return channel.isOpen();
+        });
+        if (gate.openConnections() > 0) {
+            GlobalEventExecutor.INSTANCE.schedule(() -> sweepStopped(true), STOPPED_MILLIS, TimeUnit.MILLISECONDS);
+        }
     }
 
     /**
@@ -170,7 +193,11 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
 
     /** A transport without this option closes in its own way. */
     private static void resetOnClose(Channel channel) {
-        channel.config().setOption(ChannelOption.SO_LINGER, 0);
+        try {
+            channel.config().setOption(ChannelOption.SO_LINGER, 0);
+        } catch (ChannelException closedAlready) {
+            // Then there is nobody to be reset.
+        }
     }
 
     @Override
@@ -181,8 +208,13 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     @Override
     public boolean closeExpired(Channel channel, ConnectionPhase phase) {
         resetOnClose(channel);
-        // By its own event loop, whatever it is doing.
-        channel.close();
+        // Not through its pipeline: a handler of TLS would say goodbye first, and wait for that to be sent.
+        try {
+            channel.eventLoop().execute(() -> channel.unsafe().close(channel.newPromise()));
+        } catch (RejectedExecutionException | IllegalStateException withoutLoop) {
+            // It has ended, or Netty has never registered the channel.
+            channel.unsafe().closeForcibly();
+        }
         return true;
     }
 }

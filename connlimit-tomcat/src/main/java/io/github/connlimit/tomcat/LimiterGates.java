@@ -171,7 +171,7 @@ final class LimiterGates<U extends NetworkChannel> {
                 return false;
             }
             ConnectionPhase phase = transport.phase(channel);
-            // Neither has just been opened. Like a request, it has no rate.
+            // One that has done all is none that has just been opened: like a request, it has no rate.
             return phase == null ? to.admitRequest(channel, peer) : to.admit(channel, peer, phase);
         } catch (IOException | RuntimeException closed) {
             // Its release or the next sweep will find it.

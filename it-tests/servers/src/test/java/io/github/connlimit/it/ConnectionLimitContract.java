@@ -767,10 +767,12 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
                 .tarpitTime(Duration.ofMinutes(10))
                 .build());
         bed.admitted(ALICE);
-        List<TestConnection> refused = List.of(bed.connect(ALICE), bed.connect(ALICE));
-        if (bed.server().canHold()) {
-            awaitInTarpit(2);
+        if (!bed.server().canHold()) {
+            assertEnded(bed.connect(ALICE), Refusal.RESET);
+            return;
         }
+        List<TestConnection> refused = List.of(bed.connect(ALICE), bed.connect(ALICE));
+        awaitInTarpit(2);
         bed.server().stop();
         awaitInTarpit(0);
         for (TestConnection connection : refused) {

@@ -79,9 +79,9 @@ final class NettyServer implements TestServer {
         listening.close().sync();
         listening = null;
         application.shutdownNow();
-        // Closes all connections.
-        workers.shutdownGracefully(0, 10, TimeUnit.SECONDS).sync();
-        acceptors.shutdownGracefully(0, 10, TimeUnit.SECONDS).sync();
+        // Closes all connections. Without a quiet period, Netty leaves one open that is registered just now.
+        workers.shutdownGracefully(50, 10_000, TimeUnit.MILLISECONDS).sync();
+        acceptors.shutdownGracefully(50, 10_000, TimeUnit.MILLISECONDS).sync();
     }
 
     @Override
