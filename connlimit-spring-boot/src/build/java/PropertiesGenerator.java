@@ -36,16 +36,17 @@ final class PropertiesGenerator {
 
     private PropertiesGenerator() {}
 
-    private static boolean isRules(Setting setting) {
-        return setting.key().equals("rules");
+    /** Whether it is a list of texts, none of which is there by default. */
+    private static boolean isList(Setting setting) {
+        return setting.defaultText().isEmpty();
     }
 
     private static String type(Setting setting) {
-        return isRules(setting) ? "List<String>" : setting.type().getCanonicalName();
+        return isList(setting) ? "List<String>" : setting.type().getCanonicalName();
     }
 
     private static String defaultValue(Setting setting) {
-        return setting.defaultText().isEmpty() ? "" : "(\"" + setting.defaultText() + "\")";
+        return isList(setting) ? "" : "(\"" + setting.defaultText() + "\")";
     }
 
     public static void main(String... args) throws IOException {
@@ -57,7 +58,7 @@ final class PropertiesGenerator {
             docs.append(" * @param %s %s. Allowed: %s.%n".formatted(key, setting.description(), setting.allowed()));
             components.append(",%n        @DefaultValue%s %s %s".formatted(defaultValue(setting), type(setting), key));
             calls.append("        builder.%s(%s);%n"
-                    .formatted(key, isRules(setting) ? "String.join(\", \", " + key + ")" : key));
+                    .formatted(key, isList(setting) ? "String.join(\", \", " + key + ")" : key));
         }
         String source = HEAD + docs + """
                  */
