@@ -88,14 +88,28 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     private void sweepStopped(boolean again) {
         gate.sweep(this);
         gate.releaseClosed(channel -> {
-            if (channel.isRegistered() ? channel.eventLoop().isTerminated() : again) {
-                // Nobody else closes it any more.
-                channel.unsafe().closeForcibly();
+            if (!isAbandoned(channel, again)) {
+                // Closed or not: its loop tells when it is.
+                return true;
             }
-            return channel.isOpen();
+            channel.unsafe().closeForcibly();
+            return false;
         });
         if (gate.openConnections() > 0) {
             GlobalEventExecutor.INSTANCE.schedule(() -> sweepStopped(true), STOPPED_MILLIS, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /**
+     * {@return whether no event loop serves the channel any more}
+     *
+     * @param settled whether every channel that was accepted has been given to a loop by now
+     */
+    private static boolean isAbandoned(Channel channel, boolean settled) {
+        try {
+            return channel.eventLoop().isTerminated();
+        } catch (IllegalStateException withoutLoop) {
+            return settled;
         }
     }
 

@@ -57,7 +57,7 @@ final class RecordedEvents implements LimiterListener {
     /**
      * Whether the limiter learned of it only because somebody has cleaned up: an adapter that looks now and then for
      * what it has missed, or the garbage collector. Not so what is done at a stop, on the thread of the test, or for
-     * Tomcat five seconds later: that closes what the container itself has forgotten.
+     * Tomcat and Netty on another one, later: that closes what the server itself has forgotten.
      */
     private boolean isLate() {
         Thread current = Thread.currentThread();
@@ -69,7 +69,8 @@ final class RecordedEvents implements LimiterListener {
                         .collect(Collectors.toSet()));
         return current.getName().startsWith("Cleaner-")
                 || methods.contains("io.github.connlimit.ConnectionGate.releaseAllBut")
-                        && !methods.contains("io.github.connlimit.tomcat.ProtocolLimit.closeForgotten");
+                        && !methods.contains("io.github.connlimit.tomcat.ProtocolLimit.closeForgotten")
+                        && !methods.contains("io.github.connlimit.netty.Acceptor.sweepStopped");
     }
 
     private static <K> void add(Map<K, LongAdder> counts, K key) {
