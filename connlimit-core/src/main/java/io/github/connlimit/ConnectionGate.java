@@ -203,7 +203,8 @@ public final class ConnectionGate<C> {
     }
 
     /**
-     * Says that the first byte of a request has come: the connection is not pending, and no deadline ends it.
+     * Says that the first byte of a request has come, or the last one of a header that had {@linkplain #headerBegun
+     * begun}: the connection is not pending, and no deadline ends it.
      *
      * @param channel the connection
      */
@@ -212,6 +213,23 @@ public final class ConnectionGate<C> {
             permits.tell(channel, ConnectionPermit::established);
         } catch (Throwable error) {
             report(Failure.NOTING_ESTABLISHED, error);
+        }
+    }
+
+    /**
+     * Says that the first byte of a request's header has come and the last one has not. The connection is established,
+     * and {@link ConnectionLimits#headerTimeout()} begins; every call begins it anew.
+     *
+     * @param channel the connection
+     */
+    public void headerBegun(C channel) {
+        try {
+            permits.tell(channel, permit -> {
+                permit.established();
+                setDeadline(permit, ConnectionPhase.HEADER, limiter.limits().headerTimeout());
+            });
+        } catch (Throwable error) {
+            report(Failure.NOTING_HEADER, error);
         }
     }
 
@@ -309,13 +327,13 @@ public final class ConnectionGate<C> {
     /** How long to wait at most: what begins meanwhile is not due before. */
     private static long mostNanos(ConnectionLimits limits) {
         long most = MAX_SWEEP_NANOS;
-        if (!limits.handshakeTimeout().isZero()) {
-            most = Math.min(most, limits.handshakeTimeout().toNanos());
-        }
-        if (limits.refuse() == Refusal.TARPIT && !limits.tarpitTime().isZero()) {
-            most = Math.min(most, limits.tarpitTime().toNanos());
-        }
-        return most;
+        most = least(most, limits.handshakeTimeout());
+        most = least(most, limits.headerTimeout());
+        return limits.refuse() == Refusal.TARPIT ? least(most, limits.tarpitTime()) : most;
+    }
+
+    private static long least(long nanos, Duration unlessZero) {
+        return unlessZero.isZero() ? nanos : Math.min(nanos, unlessZero.toNanos());
     }
 
     private void releaseForgotten(long now, Channels<? super C> channels) {

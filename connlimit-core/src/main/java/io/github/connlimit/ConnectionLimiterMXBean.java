@@ -55,6 +55,9 @@ public interface ConnectionLimiterMXBean {
     /** {@return how many of these were in {@link ConnectionPhase#FIRST_BYTE}} */
     long getTimedOutFirstByte();
 
+    /** {@return how many of these were in {@link ConnectionPhase#HEADER}} */
+    long getTimedOutHeader();
+
     /** {@return see {@link LimiterSnapshot#dryRunRefused()}} */
     long getDryRunRefused();
 

@@ -35,6 +35,7 @@ public final class ConnectionLimits {
     private final int maxTotal;
     private final int enforceAbove;
     private final Duration handshakeTimeout;
+    private final Duration headerTimeout;
 
     private ConnectionLimits(Builder builder) {
         values = copy(builder.values);
@@ -43,6 +44,7 @@ public final class ConnectionLimits {
         maxTotal = (int) get(Settings.MAX_TOTAL);
         enforceAbove = (int) get(Settings.ENFORCE_ABOVE);
         handshakeTimeout = (Duration) get(Settings.HANDSHAKE_TIMEOUT);
+        headerTimeout = (Duration) get(Settings.HEADER_TIMEOUT);
         table = new RuleTable(
                 ((Rules) get(Settings.RULES)).asMap(),
                 maxPerClient(),
@@ -151,6 +153,11 @@ public final class ConnectionLimits {
     /** {@return how long a connection may take for each phase before it is established; zero means for ever} */
     public Duration handshakeTimeout() {
         return handshakeTimeout;
+    }
+
+    /** {@return how long a request's header may take, from its first byte to its last; zero means for ever} */
+    public Duration headerTimeout() {
+        return headerTimeout;
     }
 
     /** {@return whether refusals and time-outs are counted and reported only, and not done} */
@@ -458,6 +465,18 @@ public final class ConnectionLimits {
          */
         public Builder handshakeTimeout(Duration timeout) {
             return set(Settings.HANDSHAKE_TIMEOUT, timeout);
+        }
+
+        /**
+         * Sets how long a request's header may take, from its first byte to its last, whatever trickles in. The time
+         * between two requests does not count. In HTTP/2 it is the time from the connection preface to the end of the
+         * first request's header. Jetty and Tomcat only: no other adapter knows where a header ends.
+         *
+         * @param timeout 1 ms to 24 days, cut to whole milliseconds; zero, the default, means for ever
+         * @return this builder
+         */
+        public Builder headerTimeout(Duration timeout) {
+            return set(Settings.HEADER_TIMEOUT, timeout);
         }
 
         /**

@@ -8,6 +8,7 @@ enum Failure {
     COUNTING("counting a connection failed, onError decides"),
     NOTING_HANDSHAKE("noting the end of a handshake failed"),
     NOTING_ESTABLISHED("noting that a connection is established failed"),
+    NOTING_HEADER("noting that a header has begun failed"),
     FINDING("finding the permit of a connection failed"),
     RELEASING("giving back a permit failed"),
     DEADLINE("a deadline was missed"),

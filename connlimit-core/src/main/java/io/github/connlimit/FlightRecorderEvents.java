@@ -205,7 +205,7 @@ final class FlightRecorderEvents implements Recorder {
     private static final class RefusalEvent extends ClientEvent {
 
         @Label("Reason")
-        @Description("Which limit was reached: CONNECTIONS, PENDING, STREAMS")
+        @Description("Which limit was reached: CONNECTIONS, PENDING, STREAMS, TOTAL, RATE, NETWORK")
         String reason;
     }
 
@@ -215,7 +215,7 @@ final class FlightRecorderEvents implements Recorder {
     private static final class TimeOutEvent extends ClientEvent {
 
         @Label("Phase")
-        @Description("What the connection had to do: HANDSHAKE, FIRST_BYTE")
+        @Description("What the connection had to do: HANDSHAKE, FIRST_BYTE, HEADER")
         String phase;
     }
 

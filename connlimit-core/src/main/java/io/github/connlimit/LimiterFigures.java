@@ -87,6 +87,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getTimedOutHeader() {
+        return limiter.snapshot(0).timeOuts().get(ConnectionPhase.HEADER);
+    }
+
+    @Override
     public long getDryRunRefused() {
         return limiter.snapshot(0).dryRunRefused();
     }

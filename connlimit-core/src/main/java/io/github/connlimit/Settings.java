@@ -64,6 +64,10 @@ enum Settings implements Setting {
             SettingType.TIMEOUT,
             Duration.ofSeconds(5),
             "How long a connection may take for its TLS handshake, and again for its first byte"),
+    HEADER_TIMEOUT(
+            SettingType.TIMEOUT,
+            Duration.ZERO,
+            "How long a request's header may take, from its first byte to its last"),
     DRY_RUN(SettingType.FLAG, false, "Whether to count and report only, and to refuse and close nothing"),
     RESPOND_RATE(
             SettingType.upTo(RefusalBudget.MOST_OPEN),

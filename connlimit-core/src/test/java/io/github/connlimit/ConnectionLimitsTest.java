@@ -46,6 +46,7 @@ class ConnectionLimitsTest {
                 .enforceAbove(600)
                 .reservedConnections(1)
                 .handshakeTimeout(Duration.ofMillis(1500))
+                .headerTimeout(Duration.ofSeconds(9))
                 .dryRun(true)
                 .respondRate(20)
                 .respondBurst(30)
@@ -71,6 +72,7 @@ class ConnectionLimitsTest {
                         entry("enforceAbove", "0"),
                         entry("reservedConnections", "0"),
                         entry("handshakeTimeout", "5000ms"),
+                        entry("headerTimeout", "0ms"),
                         entry("dryRun", "false"),
                         entry("respondRate", "10"),
                         entry("respondBurst", "100"),
@@ -101,6 +103,7 @@ class ConnectionLimitsTest {
         assertThat(limits.enforceAbove()).isEqualTo(600);
         assertThat(limits.reservedConnections()).isEqualTo(1);
         assertThat(limits.handshakeTimeout()).isEqualTo(Duration.ofMillis(1500));
+        assertThat(limits.headerTimeout()).isEqualTo(Duration.ofSeconds(9));
         assertThat(limits.dryRun()).isTrue();
         assertThat(limits.respondRate()).isEqualTo(20);
         assertThat(limits.respondBurst()).isEqualTo(30);
@@ -124,6 +127,7 @@ class ConnectionLimitsTest {
                         entry("enforceAbove", "600"),
                         entry("reservedConnections", "1"),
                         entry("handshakeTimeout", "1500ms"),
+                        entry("headerTimeout", "9000ms"),
                         entry("dryRun", "true"),
                         entry("respondRate", "20"),
                         entry("respondBurst", "30"),
@@ -136,7 +140,7 @@ class ConnectionLimitsTest {
                         + " maxPendingPerClient=4, maxRatePerClient=600/m,40,"
                         + " networkLimits=ipv4/20=400, ipv6/48=800, maxTotal=900, enforceAbove=600,"
                         + " reservedConnections=1,"
-                        + " handshakeTimeout=1500ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40,"
+                        + " handshakeTimeout=1500ms, headerTimeout=9000ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40,"
                         + " tarpitTime=2000ms, tarpitMaxOpen=50}");
     }
 
@@ -190,6 +194,7 @@ class ConnectionLimitsTest {
                 everythingSet().maxPendingPerClient(5).build(),
                 everythingSet().reservedConnections(0).build(),
                 everythingSet().handshakeTimeout(Duration.ofMillis(1501)).build(),
+                everythingSet().headerTimeout(Duration.ofMillis(9001)).build(),
                 everythingSet().dryRun(false).build(),
                 everythingSet().respondRate(21).build(),
                 everythingSet().respondBurst(31).build(),
@@ -421,10 +426,11 @@ class ConnectionLimitsTest {
         for (String name : new String[] {"", "maxperclient", "max", "rule", "Rules"}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> ConnectionLimits.builder().set(name, "1"))
-                    .withMessage("\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
-                            + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient,"
-                            + " networkLimits, maxTotal, enforceAbove, reservedConnections, handshakeTimeout,"
-                            + " dryRun, respondRate, respondBurst, respondMaxOpen, tarpitTime, tarpitMaxOpen");
+                    .withMessage(
+                            "\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
+                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient,"
+                                    + " networkLimits, maxTotal, enforceAbove, reservedConnections, handshakeTimeout,"
+                                    + " headerTimeout, dryRun, respondRate, respondBurst, respondMaxOpen, tarpitTime, tarpitMaxOpen");
         }
     }
 

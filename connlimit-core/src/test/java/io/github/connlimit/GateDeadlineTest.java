@@ -84,6 +84,76 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         assertThat(limiter.openConnections(PEER)).isZero();
     }
 
+    private void setHeaderTimeout(Duration timeout) {
+        limiter.reconfigure(limits -> limits.toBuilder().headerTimeout(timeout).build());
+    }
+
+    @Test
+    void aHeaderThatIsNotCompletedIsClosedAtItsDeadline() {
+        setHeaderTimeout(Duration.ofSeconds(8));
+        gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        gate.established("a");
+        sweepAt(100_000);
+        gate.headerBegun("a");
+        sweepAt(107_999);
+        assertThat(closed).isEmpty();
+        sweepAt(108_000);
+        assertThat(closed).containsExactly("a");
+        assertThat(events).containsExactly("192.0.2.1/32 HEADER 8000");
+        assertThat(limiter.snapshot().timeOuts()).containsEntry(ConnectionPhase.HEADER, 1L);
+    }
+
+    @Test
+    void aHeaderThatIsCompletedHasNoDeadlineUntilTheNextOneBegins() {
+        setHeaderTimeout(Duration.ofSeconds(8));
+        gate.admit("a", PEER);
+        gate.headerBegun("a");
+        sweepAt(7_999);
+        gate.established("a");
+        sweepAt(60_000);
+        assertThat(closed).isEmpty();
+        gate.headerBegun("a");
+        sweepAt(67_999);
+        assertThat(closed).isEmpty();
+        sweepAt(68_000);
+        assertThat(closed).containsExactly("a");
+    }
+
+    @Test
+    void aHeaderThatBeginsEndsWhatThereWasToDoBefore() {
+        limiter.reconfigure(limits -> limits.toBuilder().maxPendingPerClient(1).build());
+        gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        gate.headerBegun("a");
+        assertThat(pending()).isZero();
+        assertThat(gate.admit("b", PEER, ConnectionPhase.FIRST_BYTE)).isTrue();
+        sweepAt(5_000);
+        assertThat(closed).containsExactly("b");
+    }
+
+    @Test
+    void aHeaderOfAReleasedConnectionHasNoDeadline() {
+        setHeaderTimeout(Duration.ofSeconds(8));
+        gate.admit("a", PEER);
+        gate.release("a");
+        gate.headerBegun("a");
+        sweepAt(8_000);
+        assertThat(events).isEmpty();
+    }
+
+    @Test
+    void inDryRunALateHeaderIsReportedOnce() {
+        limiter.reconfigure(limits -> limits.toBuilder()
+                .headerTimeout(Duration.ofSeconds(8))
+                .dryRun(true)
+                .build());
+        gate.admit("a", PEER);
+        gate.headerBegun("a");
+        sweepAt(8_000);
+        sweepAt(60_000);
+        assertThat(closed).isEmpty();
+        assertThat(events).containsExactly("192.0.2.1/32 HEADER 8000 dry run");
+    }
+
     @Test
     void anEstablishedConnectionHasNoDeadline() {
         gate.admit("a", PEER, ConnectionPhase.FIRST_BYTE);

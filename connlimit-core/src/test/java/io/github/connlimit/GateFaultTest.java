@@ -145,6 +145,7 @@ class GateFaultTest implements ConnectionGate.Channels<GateFaultTest.Name> {
                 ConnectionLimits.builder()
                         .maxPerClient(LIMIT)
                         .exempt("192.0.2.9")
+                        .headerTimeout(Duration.ofSeconds(10))
                         .onError(onError)
                         .build(),
                 this::time,
@@ -157,6 +158,7 @@ class GateFaultTest implements ConnectionGate.Channels<GateFaultTest.Name> {
         gate.admit(new Name("established"), PEER, ConnectionPhase.HANDSHAKE);
         gate.handshakeCompleted(new Name("established"));
         gate.established(new Name("established"));
+        gate.headerBegun(new Name("established"));
         gate.admit(new Name("silent"), PEER, ConnectionPhase.FIRST_BYTE);
         gate.admit(new Name("too many"), PEER);
         gate.tryRespond(PEER, true).ifPresent(RefusalBudget.Place::close);

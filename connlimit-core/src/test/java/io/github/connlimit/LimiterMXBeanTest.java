@@ -81,6 +81,7 @@ class LimiterMXBeanTest {
                         "TimedOut",
                         "TimedOutHandshake",
                         "TimedOutFirstByte",
+                        "TimedOutHeader",
                         "DryRunRefused",
                         "DryRunTimedOut",
                         "Responded",
@@ -95,6 +96,7 @@ class LimiterMXBeanTest {
                         "EnforceAbove",
                         "ReservedConnections",
                         "HandshakeTimeout",
+                        "HeaderTimeout",
                         "DryRun",
                         "RespondRate",
                         "RespondBurst",
@@ -160,6 +162,9 @@ class LimiterMXBeanTest {
         for (int i = 0; i < 7; i++) {
             limiter.timedOut(permits.get(0), ConnectionPhase.FIRST_BYTE, Duration.ofSeconds(1), false);
         }
+        for (int i = 0; i < 3; i++) {
+            limiter.timedOut(permits.get(0), ConnectionPhase.HEADER, Duration.ofSeconds(1), false);
+        }
         for (int i = 0; i < 10; i++) {
             limiter.errors().report("an error", null);
         }
@@ -182,9 +187,10 @@ class LimiterMXBeanTest {
         assertThat(server.getAttribute(name, "Refused")).isEqualTo(1L);
         assertThat(server.getAttribute(name, "RefusedPending")).isEqualTo(2L);
         assertThat(server.getAttribute(name, "RefusedStreams")).isEqualTo(3L);
-        assertThat(server.getAttribute(name, "TimedOut")).isEqualTo(11L);
+        assertThat(server.getAttribute(name, "TimedOut")).isEqualTo(14L);
         assertThat(server.getAttribute(name, "TimedOutHandshake")).isEqualTo(4L);
         assertThat(server.getAttribute(name, "TimedOutFirstByte")).isEqualTo(7L);
+        assertThat(server.getAttribute(name, "TimedOutHeader")).isEqualTo(3L);
         assertThat(server.getAttribute(name, "DryRunTimedOut")).isEqualTo(5L);
         assertThat(server.getAttribute(name, "DryRunRefused")).isEqualTo(6L);
         assertThat(server.getAttribute(name, "Responded")).isEqualTo(8L);

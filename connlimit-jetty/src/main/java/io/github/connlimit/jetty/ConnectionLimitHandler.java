@@ -17,7 +17,7 @@ import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.StringUtil;
 
 /**
- * Limits what only a request reveals: long-lived streams, and clients behind a trusted proxy. It has to stand in front of
+ * Limits what only a request reveals: long-lived streams, clients behind a trusted proxy, and slow headers. It has to stand in front of
  * all other handlers, {@code server.insertHandler(new ConnectionLimitHandler())}; a {@link ConnectionLimitInstaller} puts
  * it there. It works on each connector that has a {@link ConnectionLimitListener}, with the limiter of that listener.
  * This class is thread-safe.
@@ -30,6 +30,8 @@ import org.eclipse.jetty.util.StringUtil;
  *   <li>Clients behind a proxy that a rule exempts: if Jetty's {@code ForwardedRequestCustomizer} finds that a request
  *       comes from another address than its connection, the request counts as one connection of the client with that
  *       address until it is complete. A header from a peer that is not exempt changes nothing.
+ *   <li>Slow headers ({@link ConnectionLimits.Builder#headerTimeout}) of all requests of a connection. Without this handler
+ *       only that of its first request has a deadline, as any other bytes may be those of a body.
  * </ul>
  *
  * A request over the limit is answered with status 429; no other handler sees it.
@@ -63,6 +65,7 @@ public final class ConnectionLimitHandler extends Handler.Wrapper {
         boolean stream = asksForStream(request);
         // A request has come, so the connection is not pending any more. The deadline would notice only later.
         boolean first = metaData.getConnection().getMessagesIn() == 1;
+        RequestHeaders.note(request);
         if (customized || stream || first) {
             ConnectionLimitListener listener = metaData.getConnector().getBean(ConnectionLimitListener.class);
             SocketChannel channel = listener == null

@@ -44,6 +44,7 @@ public final class ConnectionLimitListener
 
     private final ConnectionGate<SocketChannel> gate;
     private final RefusalHandler<? super SocketChannel> refusalHandler;
+    private final RequestHeaders headers;
     private final ConnectionProgress progress;
     private final ProxyHeader proxyHeader;
     private final RefusedChannels refused;
@@ -90,7 +91,8 @@ public final class ConnectionLimitListener
     public ConnectionLimitListener(ConnectionLimiter limiter, RefusalHandler<? super SocketChannel> refusalHandler) {
         this.gate = new ConnectionGate<>(limiter);
         this.refusalHandler = refusalHandler;
-        this.progress = new ConnectionProgress(gate);
+        this.headers = new RequestHeaders(gate);
+        this.progress = new ConnectionProgress(gate, headers);
         this.proxyHeader = new ProxyHeader(gate, refusalHandler);
         this.requests = new LimitedRequests(gate);
         this.refused = new RefusedChannels(gate);
@@ -202,6 +204,7 @@ public final class ConnectionLimitListener
             canAnswer = next != null;
             admission.setFirstPhase(front.firstPhase(tcp));
             progress.start(tcp);
+            headers.start(tcp);
         }
         if (!canAnswer && refusalHandler == null && gate.limiter().limits().refuse() == Refusal.RESPOND) {
             LOGGER.log(
@@ -214,6 +217,13 @@ public final class ConnectionLimitListener
                     System.Logger.Level.INFO,
                     () -> "refuse=tarpit is as refuse=reset on " + event
                             + ": only a ConnectionLimitConnector that has acceptors can hold a connection back");
+        }
+        if (!gate.limiter().limits().headerTimeout().isZero()
+                && !RequestHeaders.areAllNoted(connector.get().getServer().getHandler())) {
+            LOGGER.log(
+                    System.Logger.Level.INFO,
+                    () -> "headerTimeout is for the first request of each connection only on " + event
+                            + ": no ConnectionLimitHandler is in front of all other handlers");
         }
         gate.startHolding();
         counting = true;
@@ -267,7 +277,7 @@ public final class ConnectionLimitListener
 
     private long sweep() {
         requests.endClosed();
-        return gate.sweep(progress);
+        return headers.look(gate.sweep(progress));
     }
 
     private synchronized void stop() {
@@ -279,6 +289,7 @@ public final class ConnectionLimitListener
         refused.stop();
         gate.stopHolding();
         progress.stop();
+        headers.stop();
         requests.stop();
     }
 

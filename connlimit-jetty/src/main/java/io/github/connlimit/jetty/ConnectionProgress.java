@@ -24,6 +24,7 @@ final class ConnectionProgress
         implements ConnectionGate.Channels<SocketChannel>, Connection.Listener, SslHandshakeListener {
 
     private final ConnectionGate<SocketChannel> gate;
+    private final RequestHeaders headers;
 
     /** To be closed as soon as Jetty has opened them: Jetty would never forget an EndPoint closed earlier. */
     private final Set<SocketChannel> overdue = ConcurrentHashMap.newKeySet();
@@ -31,8 +32,9 @@ final class ConnectionProgress
     /** {@code null} unless the connector is running. */
     private volatile ServerConnector connector;
 
-    ConnectionProgress(ConnectionGate<SocketChannel> gate) {
+    ConnectionProgress(ConnectionGate<SocketChannel> gate, RequestHeaders headers) {
         this.gate = gate;
+        this.headers = headers;
     }
 
     void start(ServerConnector starting) {
@@ -57,6 +59,9 @@ final class ConnectionProgress
     @Override
     public boolean closeExpired(SocketChannel channel, ConnectionPhase phase) {
         EndPoint endPoint = opened(channel);
+        if (phase == ConnectionPhase.HEADER) {
+            return endPoint != null && RequestHeaders.closeLate(endPoint);
+        }
         if (endPoint == null) {
             overdue.add(channel);
             // Jetty may have opened or closed it since the first look.
@@ -124,6 +129,7 @@ final class ConnectionProgress
 
     @Override
     public void onOpened(Connection connection) {
+        headers.opened(connection);
         if (!overdue.isEmpty()) {
             SocketChannel channel = Channels.of(connection.getEndPoint());
             if (channel != null && overdue.remove(channel)) {

@@ -71,6 +71,7 @@ class ConnectionLimitMetricsTest {
                 # TYPE connlimit_connections_timedout_total counter
                 connlimit_connections_timedout_total{name="web",phase="first_byte"} 0.0
                 connlimit_connections_timedout_total{name="web",phase="handshake"} 0.0
+                connlimit_connections_timedout_total{name="web",phase="header"} 0.0
                 # HELP connlimit_dryrun 1 in a dry run, in which nothing is refused and nothing is closed; else 0
                 # TYPE connlimit_dryrun gauge
                 connlimit_dryrun{name="web"} 0.0
@@ -86,6 +87,7 @@ class ConnectionLimitMetricsTest {
                 # TYPE connlimit_dryrun_timedout_total counter
                 connlimit_dryrun_timedout_total{name="web",phase="first_byte"} 0.0
                 connlimit_dryrun_timedout_total{name="web",phase="handshake"} 0.0
+                connlimit_dryrun_timedout_total{name="web",phase="header"} 0.0
                 # HELP connlimit_errors_total Errors in connlimit and in code it called
                 # TYPE connlimit_errors_total counter
                 connlimit_errors_total{name="web"} 0.0
@@ -180,7 +182,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(29)
+                .hasSize(31)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

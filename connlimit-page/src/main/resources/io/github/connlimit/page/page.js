@@ -11,7 +11,8 @@ const REASONS = {
   rate: 'Too many in a short time',
   network: 'Too many in their network',
   handshake: 'Closed: handshake not completed in time',
-  first_byte: 'Closed: no first byte in time'
+  first_byte: 'Closed: no first byte in time',
+  header: 'Closed: header not completed in time'
 };
 const SVG = 'http://www.w3.org/2000/svg';
 

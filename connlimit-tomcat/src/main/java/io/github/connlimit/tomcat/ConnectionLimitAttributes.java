@@ -92,6 +92,11 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), now -> now.timeOuts().get(ConnectionPhase.FIRST_BYTE));
     }
 
+    /** {@return how many of these did not complete a header in time} */
+    default long getTimedOutHeader() {
+        return LimiterSettings.figure(getLimiter(), now -> now.timeOuts().get(ConnectionPhase.HEADER));
+    }
+
     /** {@return how many connections and streams would have been refused but for the dry run} */
     default long getDryRunRefused() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::dryRunRefused);

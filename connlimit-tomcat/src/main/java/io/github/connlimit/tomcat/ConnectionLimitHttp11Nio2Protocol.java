@@ -5,6 +5,7 @@ import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
 import java.nio.channels.AsynchronousSocketChannel;
+import org.apache.coyote.Adapter;
 import org.apache.coyote.http11.Http11Nio2Protocol;
 
 /**
@@ -75,6 +76,11 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol
     @Override
     public String getProperty(String name) {
         return LimiterSettings.isSetting(name) ? limit.settings().get(name) : super.getProperty(name);
+    }
+
+    @Override
+    public void setAdapter(Adapter adapter) {
+        super.setAdapter(limit.watch(adapter));
     }
 
     @Override

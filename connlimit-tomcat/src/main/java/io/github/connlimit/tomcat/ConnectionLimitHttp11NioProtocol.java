@@ -4,6 +4,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.RefusalHandler;
 import java.nio.channels.SocketChannel;
+import org.apache.coyote.Adapter;
 import org.apache.coyote.http11.Http11NioProtocol;
 
 /**
@@ -74,6 +75,11 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol
     @Override
     public String getProperty(String name) {
         return LimiterSettings.isSetting(name) ? limit.settings().get(name) : super.getProperty(name);
+    }
+
+    @Override
+    public void setAdapter(Adapter adapter) {
+        super.setAdapter(limit.watch(adapter));
     }
 
     @Override

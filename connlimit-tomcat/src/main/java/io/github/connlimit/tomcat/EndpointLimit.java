@@ -94,23 +94,19 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
 
     @Override
     public final ConnectionPhase phase(U channel) {
-        Progress<?> progress = progress(wrapper(channel));
+        Progress<?> progress = Progress.of(wrapper(channel));
         return progress == null ? null : progress.phase();
     }
 
     @Override
     public final boolean closeExpired(U channel) {
         SocketWrapperBase<S> wrapper = wrapper(channel);
-        Progress<?> progress = progress(wrapper);
-        if (progress == null || !progress.expire(channel)) {
+        Progress<?> progress = Progress.of(wrapper);
+        if (progress == null || !progress.expire(channel, LimitedHandler.isInHeader(wrapper))) {
             return false;
         }
         close(wrapper);
         return true;
-    }
-
-    private static Progress<?> progress(SocketWrapperBase<?> wrapper) {
-        return wrapper != null && wrapper.getSocket() instanceof TrackedChannel tracked ? tracked.progress() : null;
     }
 
     @Override

@@ -13,7 +13,9 @@ import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channel;
 import java.nio.channels.NetworkChannel;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -35,6 +37,9 @@ final class LimitedConnections<U extends NetworkChannel> {
     private final LimiterGates<U> gates;
     private final OpenChannels<U> open;
     private final ConnectionGate.Channels<U> channels = new GateChannels();
+
+    /** What to do with a request of those connections whose first header is awaited, in HTTP/2. */
+    private final Map<U, Runnable> inFirstHeader = new ConcurrentHashMap<>();
 
     /** Used by the one thread that sweeps. */
     private long sweptNanos = System.nanoTime();
@@ -130,6 +135,29 @@ final class LimitedConnections<U extends NetworkChannel> {
         gates.tell(channel, ConnectionGate::established);
     }
 
+    boolean hasHeaderTimeout() {
+        return !gates.present().limiter().limits().headerTimeout().isZero();
+    }
+
+    void headerBegun(U channel) {
+        gates.tell(channel, ConnectionGate::headerBegun);
+    }
+
+    /** As {@link #headerBegun}, for a connection that tells by a request that its header is complete. */
+    void firstHeaderBegun(U channel, Runnable completed) {
+        inFirstHeader.put(channel, completed);
+        headerBegun(channel);
+    }
+
+    boolean awaitsRequests() {
+        return !inFirstHeader.isEmpty();
+    }
+
+    /** To be called when a request of this connection is served. */
+    void requestCame(SocketAddress remote) {
+        open.find(remote).map(inFirstHeader::remove).ifPresent(Runnable::run);
+    }
+
     /** The permit of an open connection, by its remote address. */
     Optional<ConnectionPermit> permit(SocketAddress remote) {
         return open.find(remote).flatMap(gates::permit);
@@ -146,6 +174,7 @@ final class LimitedConnections<U extends NetworkChannel> {
             return;
         }
         open.forget(channel);
+        inFirstHeader.remove(channel);
         gates.tell(channel, ConnectionGate::release);
         refusals.overTls().release(channel);
         open.runWhenClosed(channel);
@@ -208,6 +237,7 @@ final class LimitedConnections<U extends NetworkChannel> {
     private void forgetClosed() {
         refusals.overTls().releaseClosed();
         open.forgetClosed();
+        inFirstHeader.keySet().removeIf(channel -> !channel.isOpen());
     }
 
     private final class GateChannels implements ConnectionGate.Channels<U> {
@@ -232,6 +262,7 @@ final class LimitedConnections<U extends NetworkChannel> {
         gates.releaseAll();
         refusals.overTls().releaseAll();
         open.forgetAll();
+        inFirstHeader.clear();
     }
 
     boolean isEmpty() {

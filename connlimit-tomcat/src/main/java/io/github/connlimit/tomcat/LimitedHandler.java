@@ -1,7 +1,10 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.ConnectionPhase;
+import java.io.IOException;
 import java.nio.channels.NetworkChannel;
 import java.util.function.Function;
+import org.apache.coyote.Processor;
 import org.apache.tomcat.util.net.AbstractEndpoint.Handler;
 import org.apache.tomcat.util.net.SocketEvent;
 import org.apache.tomcat.util.net.SocketWrapperBase;
@@ -29,13 +32,49 @@ final class LimitedHandler<S, U extends NetworkChannel> implements Handler<S> {
     public SocketState process(SocketWrapperBase<S> wrapper, SocketEvent event) {
         try {
             TlsRefusal refusal = wrapper == null ? null : limited.refusal(wrapper.getSocket(), channelOf);
-            return refusal == null ? handler.process(wrapper, event) : refusal.process(wrapper, event);
+            if (refusal != null) {
+                return refusal.process(wrapper, event);
+            }
+            // Read before: a connection that is closed meanwhile has no channel any more.
+            Progress<?> progress = Progress.of(wrapper);
+            if (event == SocketEvent.ERROR && progress != null) {
+                Progress.Expiry expiry = progress.expiry();
+                if (expiry == Progress.Expiry.MET) {
+                    return SocketState.OPEN;
+                } else if (expiry == Progress.Expiry.ANSWER) {
+                    answerLateHeader(wrapper);
+                }
+            }
+            SocketState state = handler.process(wrapper, event);
+            if (progress != null) {
+                progress.processed(state == SocketState.LONG && isInHeader(wrapper));
+            }
+            return state;
         } catch (VirtualMachineError error) {
             // Tomcat closes the connection after any other error, but forgets it after this one.
             if (wrapper != null) {
                 wrapper.close();
             }
             throw error;
+        }
+    }
+
+    /**
+     * Whether Tomcat has the beginning of a header and waits for the rest. While it processes a connection, its processor
+     * is not to be had, and so the answer is false.
+     */
+    static boolean isInHeader(SocketWrapperBase<?> wrapper) {
+        return wrapper.getCurrentProcessor() instanceof Processor processor
+                && !processor.isAsync()
+                && !processor.isUpgrade();
+    }
+
+    private void answerLateHeader(SocketWrapperBase<S> wrapper) {
+        try {
+            wrapper.write(false, ConnectionPhase.timeoutResponse());
+            wrapper.flush(false);
+        } catch (IOException | RuntimeException gone) {
+            // Then it is closed without an answer.
         }
     }
 

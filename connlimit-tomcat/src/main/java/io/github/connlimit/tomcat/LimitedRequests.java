@@ -219,7 +219,7 @@ final class LimitedRequests {
     }
 
     /** Reads a literal; a header may well hold a name instead, and nobody's name servers are to be asked for that. */
-    private static InetAddress address(String literal) {
+    static InetAddress address(String literal) {
         int scope = literal.indexOf('%');
         return Cidr.parse(scope < 0 ? literal : literal.substring(0, scope)).address();
     }

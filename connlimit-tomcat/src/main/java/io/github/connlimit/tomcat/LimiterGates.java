@@ -171,8 +171,15 @@ final class LimiterGates<U extends NetworkChannel> {
                 return false;
             }
             ConnectionPhase phase = transport.phase(channel);
-            // One that has done all is none that has just been opened: like a request, it has no rate.
-            return phase == null ? to.admitRequest(channel, peer) : to.admit(channel, peer, phase);
+            if (phase != null && phase != ConnectionPhase.HEADER) {
+                return to.admit(channel, peer, phase);
+            }
+            // One that is established is none that has just been opened: like a request, it has no rate.
+            boolean admitted = to.admitRequest(channel, peer);
+            if (admitted && phase == ConnectionPhase.HEADER) {
+                to.headerBegun(channel);
+            }
+            return admitted;
         } catch (IOException | RuntimeException closed) {
             // Its release or the next sweep will find it.
             return false;

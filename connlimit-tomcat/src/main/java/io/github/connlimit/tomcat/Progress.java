@@ -4,6 +4,8 @@ import io.github.connlimit.ConnectionPhase;
 import java.io.IOException;
 import java.nio.channels.CompletionHandler;
 import java.nio.channels.NetworkChannel;
+import javax.net.ssl.SSLEngine;
+import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /**
  * How far a connection has come: the one that one of Tomcat's channels is used for at the moment. Every read looks at it,
@@ -13,6 +15,8 @@ import java.nio.channels.NetworkChannel;
  */
 final class Progress<U extends NetworkChannel> {
 
+    private static final String HTTP2 = "h2";
+
     private final LimitedConnections<U> limited;
 
     /** {@code null} between two connections. Guarded by this. */
@@ -21,17 +25,29 @@ final class Progress<U extends NetworkChannel> {
     /** What it has to do next, or {@code null} if it has done all. Written by the holder of this only. */
     private volatile ConnectionPhase phase;
 
-    /** Whether it is to be closed, as it has not done that in time: nothing it sends is read then. Guarded by this. */
+    /** Whether HTTP/2 has been agreed on: then its first header has a deadline from the first byte on. Guarded by this. */
+    private boolean http2;
+
+    /**
+     * Whether it is to be closed, as it has not done in time what it has to: nothing it sends is read then, unless that is
+     * a header. Guarded by this.
+     */
     private boolean expired;
 
     Progress(LimitedConnections<U> limited) {
         this.limited = limited;
     }
 
+    /** {@return that of a connection, or {@code null} if it is closed} */
+    static Progress<?> of(SocketWrapperBase<?> wrapper) {
+        return wrapper != null && wrapper.getSocket() instanceof TrackedChannel tracked ? tracked.progress() : null;
+    }
+
     /** To be called when Tomcat's channel is used for another connection, or for none. */
     synchronized void begin(U accepted) {
         channel = accepted;
         phase = accepted == null ? null : limited.firstPhase();
+        http2 = false;
         expired = false;
     }
 
@@ -39,13 +55,15 @@ final class Progress<U extends NetworkChannel> {
         return phase;
     }
 
-    void handshakeCompleted() {
+    /** @param engine that of the connection */
+    void handshakeCompleted(SSLEngine engine) {
         U completed;
         synchronized (this) {
             if (phase != ConnectionPhase.HANDSHAKE) {
                 return;
             }
             phase = ConnectionPhase.FIRST_BYTE;
+            http2 = HTTP2.equals(engine.getApplicationProtocol());
             completed = channel;
         }
         limited.handshakeCompleted(completed);
@@ -77,39 +95,112 @@ final class Progress<U extends NetworkChannel> {
      */
     void established() throws IOException {
         U proven;
+        boolean begun;
         synchronized (this) {
-            if (phase == null) {
+            if (phase == null || phase == ConnectionPhase.HEADER) {
                 return;
             }
             if (expired) {
                 throw new IOException("the deadline of the connection has passed");
             }
-            phase = null;
+            begun = http2 && limited.hasHeaderTimeout();
+            phase = begun ? ConnectionPhase.HEADER : null;
             proven = channel;
         }
-        limited.established(proven);
-    }
-
-    /** What is to hear of a read in place of the given one. */
-    <V extends Number, A> CompletionHandler<V, A> watch(CompletionHandler<V, A> handler) {
-        return phase == null ? handler : new FirstRead<>(handler);
+        if (begun) {
+            limited.firstHeaderBegun(proven, this::headerCompleted);
+        } else {
+            limited.established(proven);
+        }
     }
 
     /**
-     * Lets nothing more be read if the connection has not come further yet.
+     * To be called when Tomcat has processed what has come, by the same thread.
      *
-     * @return whether it is to be closed
+     * @param inHeader whether it has the beginning of an HTTP/1.1 header, and waits for the rest
      */
-    synchronized boolean expire(NetworkChannel expected) {
+    void processed(boolean inHeader) {
+        if (inHeader == (phase == ConnectionPhase.HEADER)) {
+            return;
+        }
+        U processed;
+        synchronized (this) {
+            if (http2
+                    || channel == null
+                    || (inHeader ? phase != null || !limited.hasHeaderTimeout() : phase != ConnectionPhase.HEADER)) {
+                return;
+            }
+            phase = inHeader ? ConnectionPhase.HEADER : null;
+            processed = channel;
+        }
+        if (inHeader) {
+            limited.headerBegun(processed);
+        } else {
+            limited.established(processed);
+        }
+    }
+
+    private void headerCompleted() {
+        U completed;
+        synchronized (this) {
+            if (phase != ConnectionPhase.HEADER) {
+                return;
+            }
+            phase = null;
+            completed = channel;
+        }
+        limited.established(completed);
+    }
+
+    /**
+     * Whether the connection is to be closed if it has not come further.
+     *
+     * @param waiting whether Tomcat has the beginning of an HTTP/1.1 header, and is not processing it at this moment
+     */
+    synchronized boolean expire(NetworkChannel expected, boolean waiting) {
+        if (phase == ConnectionPhase.HEADER && !http2 && !waiting) {
+            // Complete, most probably, and a servlet is at work. If it is not, its time begins again: a client cannot
+            // make use of that, as it would have to have the server busy at a moment that it does not know.
+            phase = null;
+        }
         expired = phase != null && channel == expected;
         return expired;
     }
 
-    private final class FirstRead<V extends Number, A> implements CompletionHandler<V, A> {
+    /** What is to be done with a connection that {@link #expire} has found. */
+    enum Expiry {
+        /** It had not expired: nothing that concerns connlimit. */
+        NONE,
+        /** Its header has been completed at the last moment. */
+        MET,
+        /** It is closed without an answer. */
+        CLOSE,
+        /** It is told that it was too slow, and closed. */
+        ANSWER
+    }
+
+    /** To be called by the thread that Tomcat has given the connection to, to be closed. */
+    synchronized Expiry expiry() {
+        if (!expired) {
+            return Expiry.NONE;
+        }
+        if (phase == null) {
+            expired = false;
+            return Expiry.MET;
+        }
+        return phase == ConnectionPhase.HEADER && !http2 ? Expiry.ANSWER : Expiry.CLOSE;
+    }
+
+    /** What is to hear of a read in place of the given one. */
+    <V extends Number, A> CompletionHandler<V, A> watch(CompletionHandler<V, A> handler) {
+        return phase == null ? handler : new WatchedRead<>(handler);
+    }
+
+    private final class WatchedRead<V extends Number, A> implements CompletionHandler<V, A> {
 
         private final CompletionHandler<V, A> handler;
 
-        FirstRead(CompletionHandler<V, A> handler) {
+        WatchedRead(CompletionHandler<V, A> handler) {
             this.handler = handler;
         }
 

@@ -12,6 +12,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
+import org.apache.coyote.Adapter;
 
 /**
  * What a limited protocol does in its life, NIO or NIO2: decides at its start which limiter counts, and runs the sweep.
@@ -58,6 +59,11 @@ final class ProtocolLimit<U extends NetworkChannel> {
 
     Optional<ConnectionPermit> connectionPermit(InetSocketAddress remote) {
         return connections.permit(remote);
+    }
+
+    /** Looks at each request before it is served. */
+    Adapter watch(Adapter adapter) {
+        return new WatchedAdapter(adapter, connections);
     }
 
     void whenClosed(InetSocketAddress remote, Runnable action) {

@@ -39,7 +39,7 @@ final class TrackedSecureNio2Channel extends SecureNio2Channel implements Tracke
     public int handshake() throws IOException {
         int next = super.handshake();
         if (next == 0) {
-            progress.handshakeCompleted();
+            progress.handshakeCompleted(getSslEngine());
         }
         return next;
     }

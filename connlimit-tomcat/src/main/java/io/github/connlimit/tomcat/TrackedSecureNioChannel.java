@@ -33,7 +33,7 @@ final class TrackedSecureNioChannel extends SecureNioChannel implements TrackedC
     public int handshake(boolean read, boolean write) throws IOException {
         int next = super.handshake(read, write);
         if (next == 0) {
-            progress.handshakeCompleted();
+            progress.handshakeCompleted(getSslEngine());
         }
         return next;
     }

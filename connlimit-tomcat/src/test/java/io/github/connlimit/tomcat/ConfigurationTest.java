@@ -286,6 +286,7 @@ class ConfigurationTest {
             "timedOut",
             "timedOutHandshake",
             "timedOutFirstByte",
+            "timedOutHeader",
             "dryRunRefused",
             "dryRunTimedOut",
             "responded",

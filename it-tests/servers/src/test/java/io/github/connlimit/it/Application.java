@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * What the servers under test serve: {@code /} answers, {@code /hold} when the test lets it, {@code /throw} throws,
  * {@code /count} notes how many requests of a client are being served, {@code /async} is answered by
- * {@link #later}. Thread-safe.
+ * {@link #later}, {@code /body} with the request's body. Thread-safe.
  */
 final class Application {
 

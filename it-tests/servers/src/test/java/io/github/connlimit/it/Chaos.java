@@ -191,6 +191,7 @@ final class Chaos {
                 .reservedConnections(reserve)
                 .refuse(Refusal.values()[random.nextInt(Refusal.values().length)])
                 .handshakeTimeout(Duration.ofMillis(random.nextInt(5) == 0 ? 0 : 300 + random.nextInt(2000)))
+                .headerTimeout(Duration.ofMillis(random.nextBoolean() ? 0 : 200 + random.nextInt(2000)))
                 .maxPendingPerClient(random.nextInt(3) == 0 ? 1 + random.nextInt(3) : 0)
                 .respondMaxOpen(random.nextInt(50))
                 .tarpitTime(Duration.ofMillis(random.nextInt(300)))

@@ -14,7 +14,7 @@ import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.Test;
 
 /** What every limited HTTP server fulfils, in clear text or over TLS. */
-interface ContainerContract extends Contract {
+interface ContainerContract extends HeaderTimeoutContract {
 
     /** What a refused client is told. */
     String REFUSED = "client connection limit reached\n";

@@ -191,6 +191,8 @@ final class JettyServer implements ContainerServer {
             String path = Request.getPathInContext(request);
             if (path.equals("/async")) {
                 application.later(() -> write(response, Application.ANSWER, callback));
+            } else if (path.equals("/body")) {
+                write(response, Content.Source.asString(request), callback);
             } else {
                 write(response, application.answer(path, Request.getRemoteAddr(request)), callback);
             }

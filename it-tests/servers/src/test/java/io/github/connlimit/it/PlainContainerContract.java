@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.Refusal;
 import io.github.connlimit.it.TestConnection.Ending;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -14,21 +15,34 @@ interface PlainContainerContract extends ContainerContract {
     @Test
     default void connectionUpgradedToHttp2IsOneConnection() throws Exception {
         bed().start(1);
-        TestConnection connection = bed().open(ALICE)
-                .request(
-                        "/",
-                        "Connection: Upgrade, HTTP2-Settings",
-                        "Upgrade: h2c",
-                        // At most 100 streams.
-                        "HTTP2-Settings: AAMAAABk");
-        assertThat(connection.response().status()).isEqualTo(101);
-        Http2Connection http2 = Http2Connection.upgraded(connection);
-        assertThat(http2.response(1)).isEqualTo(Application.ANSWER);
+        TestConnection connection = bed().open(ALICE);
+        Http2Connection http2 = upgrade(connection);
         assertThat(http2.get("/")).isEqualTo(Application.ANSWER);
         bed().assertOpen(ALICE, 1);
         bed().assertRefused(ALICE);
         connection.close();
         bed().awaitClosed(1);
+    }
+
+    private static Http2Connection upgrade(TestConnection connection) throws IOException {
+        connection.request(
+                "/",
+                "Connection: Upgrade, HTTP2-Settings",
+                "Upgrade: h2c",
+                // At most 100 streams.
+                "HTTP2-Settings: AAMAAABk");
+        assertThat(connection.response().status()).isEqualTo(101);
+        Http2Connection http2 = Http2Connection.upgraded(connection);
+        assertThat(http2.response(1)).isEqualTo(Application.ANSWER);
+        return http2;
+    }
+
+    @Test
+    default void connectionUpgradedToHttp2HasSentItsFirstHeader() throws Exception {
+        bed().start(HeaderTimeoutContract.hurriedHeaders().build());
+        Http2Connection http2 = upgrade(bed().open(ALICE));
+        awaitDeadlineOfLaterHeader();
+        assertThat(http2.get("/")).isEqualTo(Application.ANSWER);
     }
 
     // ---- the answer to a refused connection

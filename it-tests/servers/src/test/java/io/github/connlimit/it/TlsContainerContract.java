@@ -33,6 +33,28 @@ interface TlsContainerContract extends ContainerContract, TlsContract {
         }
     }
 
+    @Test
+    default void firstHeaderOfHttp2HasADeadline() throws Exception {
+        bed().start(HeaderTimeoutContract.hurriedHeaders().build());
+        TestConnection late = bed().connect(ALICE);
+        http2(late);
+        awaitEndOfTls(late);
+        TestBed.awaitUntil(
+                "a header that was too late",
+                () -> assertThat(bed().events().timedOut())
+                        .singleElement()
+                        .satisfies(event -> assertThat(event.phase()).isEqualTo(ConnectionPhase.HEADER)));
+        bed().awaitZero();
+
+        Http2Connection served = TestBed.inTime(() -> {
+            Http2Connection connection = http2(bed().connect(ALICE));
+            assertThat(connection.get("/")).isEqualTo(Application.ANSWER);
+            return connection;
+        });
+        awaitDeadlineOfLaterHeader();
+        assertThat(served.get("/")).isEqualTo(Application.ANSWER);
+    }
+
     /** A server that closes a connection in a hurry may do so without a word of TLS. */
     private static void awaitEndOfTls(TestConnection connection) throws IOException {
         try {

@@ -14,6 +14,7 @@ import jakarta.websocket.OnMessage;
 import jakarta.websocket.server.ServerContainer;
 import jakarta.websocket.server.ServerEndpoint;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Wrapper;
@@ -178,6 +179,15 @@ final class TomcatServer implements ContainerServer {
 
         private ApplicationServlet(Application application) {
             this.application = application;
+        }
+
+        @Override
+        protected void doPost(HttpServletRequest request, HttpServletResponse response) throws IOException {
+            if (request.getServletPath().equals("/body")) {
+                write(response, new String(request.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+            } else {
+                doGet(request, response);
+            }
         }
 
         @Override
