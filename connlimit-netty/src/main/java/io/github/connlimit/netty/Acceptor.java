@@ -7,18 +7,23 @@ import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalBudget;
 import io.github.connlimit.RefusalHandler;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.FutureListener;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * What one server channel accepts, from accept to close: admits or refuses each connection, and sweeps. This class is
@@ -37,7 +42,13 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     /** Of the server channel. */
     private final EventLoop loop;
 
-    private volatile boolean stopped;
+    /** Refused connections that are answered by {@link #loop}, with the place that each has to give back. */
+    private final Map<Channel, RefusalBudget.Place> answered = new ConcurrentHashMap<>();
+
+    /** A loop that ends before the server channel was closed may lose the news of that. */
+    private final FutureListener<Object> whenLoopEnds = ended -> stop();
+
+    private final AtomicBoolean stopped = new AtomicBoolean();
 
     Acceptor(
             ConnectionLimiter limiter,
@@ -56,6 +67,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
 
     /** Sweeps from now on, until it is stopped and nothing is counted any more. */
     void start() {
+        loop.terminationFuture().addListener(whenLoopEnds);
         schedule(0);
     }
 
@@ -69,16 +81,17 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     }
 
     private void sweep() {
-        if (!stopped) {
+        if (!stopped.get()) {
             schedule(gate.sweep(this));
         }
     }
 
     /** What was accepted counts until it is closed, and has its deadlines. */
     void stop() {
-        stopped = true;
-        gate.stopHolding();
-        sweepStopped(false);
+        if (stopped.compareAndSet(false, true)) {
+            gate.stopHolding();
+            sweepStopped(false);
+        }
     }
 
     /**
@@ -92,11 +105,30 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
                 // Closed or not: its loop tells when it is.
                 return true;
             }
-            channel.unsafe().closeForcibly();
+            closeAbandoned(channel);
             return false;
         });
-        if (gate.openConnections() > 0) {
+        if (loop.isTerminated()) {
+            answered.keySet().forEach(channel -> {
+                closeAbandoned(channel);
+                endAnswer(channel);
+            });
+        }
+        if (gate.openConnections() > 0 || !answered.isEmpty()) {
             GlobalEventExecutor.INSTANCE.schedule(() -> sweepStopped(true), STOPPED_MILLIS, TimeUnit.MILLISECONDS);
+        } else {
+            loop.terminationFuture().removeListener(whenLoopEnds);
+        }
+    }
+
+    /** Most are closed already: only the news of it was lost. */
+    private static void closeAbandoned(Channel channel) {
+        try {
+            if (channel.isOpen()) {
+                channel.unsafe().closeForcibly();
+            }
+        } catch (AssertionError notByItsLoop) {
+            // Where assertions are on, Netty insists on the loop that has ended. Nobody uses the channel all the same.
         }
     }
 
@@ -163,6 +195,8 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
                 return;
             } else if (how == Refusal.TARPIT && peer != null && gate.tryHold(refused, peer, Acceptor::reset)) {
                 return;
+            } else if (how == Refusal.RESPOND && peer != null && answer(refused, peer)) {
+                return;
             } else if (how != Refusal.CLOSE) {
                 reset(refused);
             }
@@ -171,6 +205,40 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         }
         // It does nothing to a channel that is closed.
         refused.unsafe().closeForcibly();
+    }
+
+    /** Has the connection answered by the loop that accepts, if that can be done before a handshake, and within budget. */
+    private boolean answer(Channel refused, InetAddress peer) {
+        RefusalBudget.Place place = firstPhase == ConnectionPhase.HANDSHAKE
+                ? null
+                : gate.tryRespond(peer, false).orElse(null);
+        if (place == null) {
+            return false;
+        }
+        try {
+            answered.put(refused, place);
+            refused.closeFuture().addListener(closed -> endAnswer(refused));
+            refused.config().setRecvByteBufAllocator(AnsweringHandler.littleAtATime());
+            refused.pipeline().addLast(new AnsweringHandler());
+            loop.register(refused).addListener(registered -> {
+                if (!registered.isSuccess()) {
+                    endAnswer(refused);
+                    refused.unsafe().closeForcibly();
+                }
+            });
+            return true;
+        } catch (Throwable error) {
+            answered.remove(refused);
+            place.close();
+            throw error;
+        }
+    }
+
+    private void endAnswer(Channel channel) {
+        RefusalBudget.Place place = answered.remove(channel);
+        if (place != null) {
+            place.close();
+        }
     }
 
     /** Registers the channel with the loop that accepts, as a handler may want to write. Nothing is read from it. */

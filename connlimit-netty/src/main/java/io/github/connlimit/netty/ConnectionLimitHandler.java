@@ -20,8 +20,8 @@ import java.util.Optional;
  *
  * <p>Connections that do not get going are closed after {@link io.github.connlimit.ConnectionLimits#handshakeTimeout()}. TLS
  * is recognised by an {@code SslHandler} in the connection's pipeline, wherever it is and whenever it comes.
- * {@link io.github.connlimit.Refusal#RESPOND} is as {@link io.github.connlimit.Refusal#RESET} here: what protocol is spoken
- * is up to handlers that a refused connection does not have.
+ * {@link io.github.connlimit.Refusal#RESPOND} answers by HTTP/1.1 in clear text. Where a handshake comes first, it is as
+ * {@link io.github.connlimit.Refusal#RESET}: TLS is up to handlers that a refused connection does not have.
  *
  * <p>Channels whose remote address is no IP address, such as Unix domain sockets, are not limited. One handler may serve
  * several server channels, in Netty 4.1 and 4.2, with any transport. This class is thread-safe.
@@ -52,8 +52,8 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      *
      * @param limiter counts the connections; other servers may share it
      * @param firstPhase what a connection has to do first: {@link ConnectionPhase#HANDSHAKE} for TLS, else
-     *     {@link ConnectionPhase#FIRST_BYTE}. It tells how a connection is called that does nothing at all; a handshake has
-     *     its deadline in either case.
+     *     {@link ConnectionPhase#FIRST_BYTE}. It tells how a connection is called that does nothing at all, and whether a
+     *     refused one can be answered; a handshake has its deadline in either case.
      */
     public ConnectionLimitHandler(ConnectionLimiter limiter, ConnectionPhase firstPhase) {
         this(limiter, firstPhase, null);

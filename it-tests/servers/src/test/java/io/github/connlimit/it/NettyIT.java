@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.Refusal;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
@@ -401,6 +402,47 @@ class NettyIT {
         }
         assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
         assertThat(isServed(connect(BOB, server))).isTrue();
+
+        limiter.reconfigure(limits -> limits.toBuilder().refuse(Refusal.RESPOND).build());
+        RespondContract.unlessTooSlow(() -> {
+            TestConnection refused = connect(ALICE, server).write(RespondContract.POST);
+            RespondContract.assertTooManyRequests(refused);
+            assertThat(refused.awaitEnd()).isEqualTo(TestConnection.Ending.END_OF_STREAM);
+        });
+    }
+
+    /** What is being answered is closed with the group, and gives its place back. */
+    @Test
+    void stopsWhileARefusedConnectionIsAnswered() throws Exception {
+        limiter.reconfigure(limits ->
+                limits.toBuilder().refuse(Refusal.RESPOND).respondMaxOpen(1).build());
+        for (int i = 0; i < 3; i++) {
+            EventLoopGroup group = nio();
+            Channel server = start(
+                    new ConnectionLimitHandler(limiter),
+                    group,
+                    group,
+                    NioServerSocketChannel.class,
+                    anyPort(),
+                    channel -> {});
+            List<TestConnection> served = new ArrayList<>();
+            for (int j = 0; j < 3; j++) {
+                served.add(connect(ALICE, server));
+                assertThat(isServed(served.get(j))).isTrue();
+            }
+            TestConnection refused = connect(ALICE, server);
+            RespondContract.assertTooManyRequests(refused);
+            server.close().sync();
+            group.shutdownGracefully(0, 10, TimeUnit.SECONDS).sync();
+            refused.awaitEnd();
+            assertThat(limiter.snapshot().responded()).isEqualTo(i + 1);
+            for (TestConnection connection : served) {
+                connection.close();
+            }
+            TestBed.awaitUntil(
+                    "nothing counted",
+                    () -> assertThat(limiter.snapshot().openConnections()).isZero());
+        }
     }
 
     @Test

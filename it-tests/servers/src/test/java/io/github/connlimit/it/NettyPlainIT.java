@@ -3,7 +3,7 @@ package io.github.connlimit.it;
 import org.junit.jupiter.api.Tag;
 
 @Tag("netty")
-class NettyPlainIT extends ConnectionLimitContract<NettyServer> implements SocketServerContract {
+class NettyPlainIT extends ConnectionLimitContract<NettyServer> implements PlainRespondContract {
 
     NettyPlainIT() {
         super(NettyServer::new, Transport.PLAIN);

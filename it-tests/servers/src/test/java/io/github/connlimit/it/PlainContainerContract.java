@@ -2,15 +2,14 @@ package io.github.connlimit.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.connlimit.Refusal;
-import io.github.connlimit.it.TestConnection.Ending;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** What every limited HTTP server fulfils in clear text. */
-interface PlainContainerContract extends ContainerContract {
+interface PlainContainerContract extends ContainerContract, PlainRespondContract {
+
+    @Override
+    TestBed<? extends ContainerServer> bed();
 
     @Test
     default void connectionUpgradedToHttp2IsOneConnection() throws Exception {
@@ -43,111 +42,5 @@ interface PlainContainerContract extends ContainerContract {
         Http2Connection http2 = upgrade(bed().open(ALICE));
         awaitDeadlineOfLaterHeader();
         assertThat(http2.get("/")).isEqualTo(Application.ANSWER);
-    }
-
-    // ---- the answer to a refused connection
-
-    /** Asserts that a connection over the limit gets the answer to this request, and then its end. */
-    private void assertAnswered(String client, String request) throws Exception {
-        ContainerContract.unlessTooSlow(() -> {
-            try (TestConnection refused = bed().connect(client)) {
-                ContainerContract.assertTooManyRequests(refused.write(request));
-                assertThat(refused.awaitEnd()).isEqualTo(Ending.END_OF_STREAM);
-            }
-        });
-    }
-
-    @Test
-    default void respondAnswersRequest() throws Exception {
-        startResponding();
-        // Many clients: of one, only a few at a time get an answer.
-        for (int i = 1; i <= 20; i++) {
-            TestConnection admitted = bed().admitted("127.0.1." + i);
-            assertAnswered("127.0.1." + i, GET);
-            bed().assertServed(admitted);
-        }
-        assertThat(bed().events().admitted()).isEqualTo(20);
-    }
-
-    /** Who closes as soon as it has its answer finds its places free when it comes again. */
-    @Test
-    default void respondAnswersOneAfterTheOther() throws Exception {
-        startResponding();
-        TestConnection admitted = bed().admitted(ALICE);
-        for (int i = 0; i < 200; i++) {
-            try (TestConnection refused = bed().connect(ALICE)) {
-                refused.awaitEnd();
-            }
-        }
-        assertThat(bed().limiter().snapshot().responded()).isGreaterThanOrEqualTo(199);
-        assertThat(bed().events().refused()).isEqualTo(200);
-        bed().assertServed(admitted);
-    }
-
-    @Test
-    default void respondReachesClientThatSendsBody() throws Exception {
-        startResponding();
-        for (int i = 1; i <= 20; i++) {
-            bed().admitted("127.0.1." + i);
-            assertAnswered("127.0.1." + i, POST);
-        }
-        assertThat(bed().events().admitted()).isEqualTo(20);
-    }
-
-    @Test
-    default void respondDoesNotWaitForRequest() throws Exception {
-        startResponding();
-        bed().admitted(ALICE);
-        assertAnswered(ALICE, "");
-    }
-
-    /** Refusing politely must not be a way to hold resources. */
-    @Test
-    default void respondIsBounded() throws Exception {
-        startResponding();
-        bed().admitted(ALICE);
-        List<TestConnection> refused = new ArrayList<>();
-        for (int i = 0; i < 30; i++) {
-            refused.add(bed().connect(ALICE));
-        }
-        int reset = 0;
-        for (TestConnection connection : refused) {
-            // The client leaves its half open, and never sends anything.
-            if (connection.awaitEnd() == Ending.RESET) {
-                reset++;
-            }
-        }
-        assertThat(bed().events().refused()).isEqualTo(30);
-        if (bed().server().canReset()) {
-            assertThat(reset).isPositive();
-        }
-        bed().assertOpen(ALICE, 1);
-        bed().admitted(BOB);
-    }
-
-    @Test
-    default void respondEndsWhenSlotIsFree() throws Exception {
-        startResponding();
-        for (int i = 0; i < 4; i++) {
-            TestConnection admitted = bed().admitted(ALICE);
-            assertAnswered(ALICE, GET);
-            admitted.close();
-            bed().awaitClosed(i + 1);
-        }
-    }
-
-    @Test
-    default void respondIsReconfiguredWhileRunning() throws Exception {
-        bed().start(1);
-        bed().admitted(ALICE);
-        bed().connect(ALICE).awaitEnd();
-
-        bed().limiter()
-                .reconfigure(now -> now.toBuilder().refuse(Refusal.RESPOND).build());
-        assertAnswered(ALICE, GET);
-
-        bed().limiter().reconfigure(now -> now.toBuilder().refuse(Refusal.RESET).build());
-        Ending ending = bed().connect(ALICE).awaitEnd();
-        assertThat(ending).isEqualTo(bed().server().canReset() ? Ending.RESET : Ending.END_OF_STREAM);
     }
 }

@@ -84,9 +84,9 @@ interface TlsContainerContract extends ContainerContract, TlsContract {
             String client = "127.0.1." + i;
             boolean last = i == 5;
             TestConnection admitted = bed().admitted(client);
-            ContainerContract.unlessTooSlow(() -> {
+            RespondContract.unlessTooSlow(() -> {
                 try (TestConnection refused = bed().open(client).write(request)) {
-                    ContainerContract.assertTooManyRequests(refused);
+                    RespondContract.assertTooManyRequests(refused);
                     if (last) {
                         awaitEndOfTls(refused);
                     }
@@ -113,7 +113,7 @@ interface TlsContainerContract extends ContainerContract, TlsContract {
         for (int i = 1; i <= 5; i++) {
             String client = "127.0.1." + i;
             TestConnection admitted = bed().admitted(client);
-            ContainerContract.unlessTooSlow(() -> {
+            RespondContract.unlessTooSlow(() -> {
                 try (TestConnection refused = bed().connect(client)) {
                     Http2Connection http2 = http2(refused);
                     int first = http2.request("/");
@@ -154,7 +154,7 @@ interface TlsContainerContract extends ContainerContract, TlsContract {
         // What waited in vain for an answer has given its place back.
         TestBed.awaitUntil("a place", () -> {
             try (TestConnection next = bed().open(ALICE).request("/")) {
-                ContainerContract.assertTooManyRequests(next);
+                RespondContract.assertTooManyRequests(next);
             }
         });
     }
@@ -170,7 +170,7 @@ interface TlsContainerContract extends ContainerContract, TlsContract {
         bed().admitted(ALICE);
         for (int i = 0; i < 2; i++) {
             try (TestConnection refused = bed().open(ALICE).request("/")) {
-                ContainerContract.assertTooManyRequests(refused);
+                RespondContract.assertTooManyRequests(refused);
             }
         }
         for (int i = 0; i < 5; i++) {
