@@ -26,6 +26,10 @@ final class Generator implements AutoCloseable {
     private static final byte[] REQUEST =
             "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
 
+    private static final byte[] BEGINNING =
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] BYTE = {'x'};
+
     /** A response has to fit in, and a whole TLS record. */
     private static final int BUFFER_BYTES = 20_000;
 
@@ -37,6 +41,9 @@ final class Generator implements AutoCloseable {
     private final ArrayDeque<ByteBuffer> buffers = new ArrayDeque<>();
     private final List<SocketChannel> held = new ArrayList<>();
     private final Sources sources = new Sources();
+
+    /** Those whose request never ends, by when the next byte of it is due. */
+    private final ArrayDeque<Connection> trickling = new ArrayDeque<>();
 
     // Of the workload that is running.
     private final Set<Connection> open = new HashSet<>();
@@ -82,6 +89,7 @@ final class Generator implements AutoCloseable {
         turnUntil(from + TimeUnit.MILLISECONDS.toNanos(workload.millis()));
         long to = System.nanoTime();
         countUnanswered(to);
+        countTrickling(to);
         LoadResult result = new LoadResult(
                 to - from,
                 tally.completed,
@@ -177,13 +185,21 @@ final class Generator implements AutoCloseable {
             return;
         }
         long now = System.nanoTime();
-        long wait = untilNanos - now;
+        long wait = Math.min(untilNanos - now, trickle(now));
         if (mayBegin()) {
             // Without a pace there is room only if connecting has failed: to be tried again, but not at once.
             wait = work.perSecond() > 0 ? Math.min(wait, nextDueNanos - now) : 0;
         }
         selector.select(
                 key -> ((Connection) key.attachment()).ready(), Math.max(1, TimeUnit.NANOSECONDS.toMillis(wait)));
+    }
+
+    /** Sends what is due, and tells how long there is nothing to send. */
+    private long trickle(long nowNanos) {
+        while (!trickling.isEmpty() && trickling.peek().nextByteNanos - nowNanos <= 0) {
+            trickling.poll().trickle(nowNanos);
+        }
+        return trickling.isEmpty() ? Long.MAX_VALUE : trickling.peek().nextByteNanos - nowNanos;
     }
 
     private boolean isDone() {
@@ -269,6 +285,13 @@ final class Generator implements AutoCloseable {
         tally.latency(nanos);
     }
 
+    private void countTrickling(long nowNanos) {
+        if (work.trickleMillis() > 0) {
+            open.forEach(connection -> tally.latency(nowNanos - connection.begunNanos));
+        }
+        trickling.clear();
+    }
+
     private static long cpuNanos() {
         return ProcessHandle.current().info().totalCpuDuration().orElseThrow().toNanos();
     }
@@ -293,6 +316,7 @@ final class Generator implements AutoCloseable {
         private boolean waiting = true;
         private int requestsLeft = holding ? 1 : work.requests();
         private ByteBuffer response;
+        private long nextByteNanos;
 
         private Connection(SocketChannel channel, long begunNanos) {
             this.channel = channel;
@@ -346,8 +370,27 @@ final class Generator implements AutoCloseable {
 
         private void request() throws IOException {
             requested = true;
-            if (requestsLeft > 0) {
+            if (work.trickleMillis() > 0) {
+                send(BEGINNING, System.nanoTime());
+            } else if (requestsLeft > 0) {
                 wire.write(ByteBuffer.wrap(REQUEST));
+            }
+        }
+
+        private void send(byte[] bytes, long nowNanos) throws IOException {
+            wire.write(ByteBuffer.wrap(bytes));
+            nextByteNanos = nowNanos + TimeUnit.MILLISECONDS.toNanos(work.trickleMillis());
+            trickling.add(this);
+        }
+
+        private void trickle(long nowNanos) {
+            if (!open.contains(this)) {
+                return;
+            }
+            try {
+                send(BYTE, nowNanos);
+            } catch (IOException reset) {
+                ended();
             }
         }
 
@@ -379,6 +422,7 @@ final class Generator implements AutoCloseable {
         private void answered(int status) throws IOException {
             if (status / 100 != 2) {
                 tally.rejected++;
+                countTime();
                 end();
                 return;
             }
@@ -406,10 +450,17 @@ final class Generator implements AutoCloseable {
         private void ended() {
             if (response == null || response.position() == 0) {
                 tally.refused++;
+                countTime();
             } else {
                 tally.failed++;
             }
             end();
+        }
+
+        private void countTime() {
+            if (work.trickleMillis() > 0) {
+                tally.latency(System.nanoTime() - begunNanos);
+            }
         }
 
         private void end() {

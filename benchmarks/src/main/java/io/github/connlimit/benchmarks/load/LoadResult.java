@@ -6,7 +6,8 @@ import java.util.stream.LongStream;
 
 /**
  * What became of a workload, while it was measured. A latency is the time from the begin of the connection to the end of
- * the response, or from the request for the further ones on the same connection.
+ * the response, or from the request for the further ones on the same connection. Where requests never end, it is the time
+ * that a connection was open.
  *
  * @param nanos how long it was measured
  * @param completed requests answered with a 2xx status

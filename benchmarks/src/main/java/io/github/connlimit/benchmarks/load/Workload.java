@@ -19,6 +19,7 @@ import java.util.stream.Stream;
  * @param skipMillis how long not to measure at first
  * @param millis how long to measure
  * @param apart how far the numbers of two client addresses that follow one another are apart
+ * @param trickleMillis 0, or how long to wait before each further byte of a request that never ends
  */
 public record Workload(
         int port,
@@ -31,7 +32,8 @@ public record Workload(
         int perSecond,
         int skipMillis,
         int millis,
-        int apart) {
+        int apart,
+        int trickleMillis) {
 
     /** With client addresses that follow one another. */
     public Workload(
@@ -45,7 +47,7 @@ public record Workload(
             int perSecond,
             int skipMillis,
             int millis) {
-        this(port, tls, firstAddress, addresses, open, connecting, requests, perSecond, skipMillis, millis, 1);
+        this(port, tls, firstAddress, addresses, open, connecting, requests, perSecond, skipMillis, millis, 1, 0);
     }
 
     /** The same from client addresses that are so far apart. */
@@ -61,7 +63,25 @@ public record Workload(
                 perSecond,
                 skipMillis,
                 millis,
-                distance);
+                distance,
+                trickleMillis);
+    }
+
+    /** The same with requests that never end, of which a byte comes now and then. */
+    public Workload trickling(int everyMillis) {
+        return new Workload(
+                port,
+                tls,
+                firstAddress,
+                addresses,
+                open,
+                connecting,
+                requests,
+                perSecond,
+                skipMillis,
+                millis,
+                apart,
+                everyMillis);
     }
 
     /** For connections that are kept alive. */
@@ -81,7 +101,8 @@ public record Workload(
                         perSecond,
                         skipMillis,
                         millis,
-                        apart)
+                        apart,
+                        trickleMillis)
                 .map(String::valueOf)
                 .collect(Collectors.joining(" "));
     }
@@ -90,6 +111,6 @@ public record Workload(
         int[] v = Arrays.stream(text.trim().split(" "))
                 .mapToInt(Integer::parseInt)
                 .toArray();
-        return new Workload(v[0], v[1] == 1, v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]);
+        return new Workload(v[0], v[1] == 1, v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11]);
     }
 }

@@ -59,7 +59,7 @@ final class JettyServing {
                 connector.addBean(new ResettingListener());
                 yield connector;
             }
-            case CONNLIMIT_CONNECTOR, TARPIT, RATE, NETWORKS ->
+            case CONNLIMIT_CONNECTOR, TARPIT, RATE, NETWORKS, HEADERS ->
                 new ConnectionLimitConnector(server, setup.limiter(), factories);
             default -> new ServerConnector(server, factories);
         };
@@ -99,7 +99,7 @@ final class JettyServing {
                 limit.setHandler(answer);
                 yield limit;
             }
-            case NONE, CONNLIMIT, CONNLIMIT_CONNECTOR, TARPIT, RATE, NETWORKS, BARE_LISTENER -> answer;
+            case NONE, CONNLIMIT, CONNLIMIT_CONNECTOR, TARPIT, RATE, NETWORKS, HEADERS, BARE_LISTENER -> answer;
             default ->
                 throw new IllegalArgumentException(
                         "protection: \"" + setup.protection() + "\" is not allowed; Jetty has no such thing");

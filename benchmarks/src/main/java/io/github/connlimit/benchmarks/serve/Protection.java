@@ -19,6 +19,9 @@ public enum Protection {
     /** A limit for each IPv4 /24 as well. */
     NETWORKS("connlimit, `networkLimits`", Map.of("networkLimits", "ipv4/24=" + Protection.PER_NETWORK)),
 
+    /** A time for headers as well. */
+    HEADERS("connlimit, `headerTimeout`", Map.of("headerTimeout", Protection.HEADER_MILLIS + "ms")),
+
     /** Jetty only: a connector that refuses in {@code accept}, in place of a listener. */
     CONNLIMIT_CONNECTOR("connlimit, `ConnectionLimitConnector`"),
 
@@ -51,6 +54,9 @@ public enum Protection {
 
     /** Connections at once of all clients in an IPv4 /24, where those are limited. */
     public static final int PER_NETWORK = 40;
+
+    /** How long a header may take, where that is limited. */
+    public static final int HEADER_MILLIS = 500;
 
     private final String title;
     private final Map<String, String> settings;

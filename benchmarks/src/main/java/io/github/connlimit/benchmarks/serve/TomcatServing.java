@@ -64,7 +64,7 @@ final class TomcatServing {
                 everywhere.addURLPattern("/*");
                 context.addFilterMap(everywhere);
             }
-            case NONE, CONNLIMIT, TARPIT, RATE, NETWORKS, MAX_CONNECTIONS -> {
+            case NONE, CONNLIMIT, TARPIT, RATE, NETWORKS, HEADERS, MAX_CONNECTIONS -> {
                 // Nothing, or at the connector.
             }
             default ->

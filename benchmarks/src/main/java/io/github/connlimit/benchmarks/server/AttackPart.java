@@ -38,7 +38,13 @@ final class AttackPart {
                 Front.Limit.NETWORK,
                 Protection.PER_NETWORK,
                 List.of(Front.Kind.HAPROXY),
-                List.of(false, true));
+                List.of(false, true)),
+
+        /**
+         * Clients below their limit, each of whose connections sends a header that never ends. In clear text: what its
+         * handshakes cost has little to do with that.
+         */
+        HEADERS("server-attack-headers.md", Front.Limit.HEADER, LIMIT, List.of(Front.Kind.HAPROXY), List.of(false));
 
         private final String file;
         private final Front.Limit limitOfFront;
@@ -70,6 +76,9 @@ final class AttackPart {
     private static final int NETWORK_OPEN = 1_000;
     private static final int RESTLESS_OPEN = 3;
 
+    private static final int SLOW_ADDRESSES = 50;
+    private static final int TRICKLE_MILLIS = 100;
+
     private static final int OTHERS = 50;
     private static final int OTHERS_PER_SECOND = 200;
     private static final int OTHERS_PER_SECOND_TLS = 100;
@@ -91,8 +100,8 @@ final class AttackPart {
     /** A server, what protects it and, if that is a proxy, which. */
     private record Subject(ServerKind server, Protection protection, Optional<Front.Kind> front) {
 
-        private String title() {
-            return front.map(Front.Kind::title).orElse(protection.title());
+        private String title(Front.Limit limit) {
+            return front.map(kind -> kind.title(limit)).orElse(protection.title());
         }
 
         private int maxPerClient() {
@@ -166,6 +175,11 @@ final class AttackPart {
                         + " of them all waiting for the server's first byte at most), do " + ATTACKER_REQUESTS
                         + " requests on each in clear text or 1 over TLS, and open another as soon as one has ended or "
                         + "was refused. A limit of a network is " + Protection.PER_NETWORK + " connections.";
+            case HEADERS ->
+                SLOW_ADDRESSES + " clients keep " + LIMIT
+                        + " connections each, send a byte of a request's header every "
+                        + TRICKLE_MILLIS + " ms, never end it, and open another connection as soon as one has ended. A "
+                        + "limit of a header's time is " + Protection.HEADER_MILLIS + " ms.";
         };
     }
 
@@ -174,6 +188,7 @@ final class AttackPart {
             case FLOOD -> protectionsFromFlood(server);
             case RESTLESS -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.RATE);
             case NETWORK -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.NETWORKS);
+            case HEADERS -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.HEADERS);
         };
     }
 
@@ -219,7 +234,7 @@ final class AttackPart {
         try (LoadProcess others = bench.generator();
                 LoadProcess attacker = bench.attacker()) {
             for (Subject subject : subjects) {
-                System.out.println("attack: warming up " + server.title() + ", " + subject.title());
+                System.out.println("attack: warming up " + server.title() + ", " + subject.title(attack.limitOfFront));
                 running.put(subject, start(subject, tls));
                 outcomes.put(subject, new ArrayList<>());
                 warmUp(others, attacker, running.get(subject).port(), tls);
@@ -230,7 +245,7 @@ final class AttackPart {
                 for (Subject subject : order) {
                     System.out.printf(
                             "attack: %s%s, round %d of %d, %s%n",
-                            server.title(), tls ? ", TLS" : "", i + 1, rounds(), subject.title());
+                            server.title(), tls ? ", TLS" : "", i + 1, rounds(), subject.title(attack.limitOfFront));
                     bench.valid(() -> attack(others, attacker, running.get(subject), tls), outcome -> isSane(outcome))
                             .ifPresent(outcomes.get(subject)::add);
                 }
@@ -305,6 +320,12 @@ final class AttackPart {
                         0,
                         0,
                         millis);
+            case HEADERS -> {
+                int open = SLOW_ADDRESSES * LIMIT;
+                // None of them waits for a byte from the server, in clear text.
+                yield new Workload(port, tls, ATTACKER, SLOW_ADDRESSES, open, open, 1, 0, 0, millis)
+                        .trickling(TRICKLE_MILLIS);
+            }
         };
     }
 
@@ -315,7 +336,7 @@ final class AttackPart {
                 .apart(256);
     }
 
-    private static Report.Table table(List<Subject> subjects, Map<Subject, List<Outcome>> outcomes) {
+    private Report.Table table(List<Subject> subjects, Map<Subject, List<Outcome>> outcomes) {
         Report.Table table = new Report.Table(
                 "",
                 "others, p50 ms",
@@ -326,17 +347,29 @@ final class AttackPart {
                 "refused or rejected",
                 "attacker's requests/s",
                 "attacker refused or rejected/s",
+                "attacker's requests or slow connections, p50 ms",
                 "server's CPU, attacker alone");
         for (Subject subject : subjects) {
             List<Outcome> rounds = outcomes.get(subject);
             if (rounds.isEmpty()) {
-                table.row(subject.title(), "no round counted", "–", "–", "–", "–", "–", "–", "–", "–");
+                table.row(
+                        subject.title(attack.limitOfFront),
+                        "no round counted",
+                        "–",
+                        "–",
+                        "–",
+                        "–",
+                        "–",
+                        "–",
+                        "–",
+                        "–",
+                        "–");
                 continue;
             }
             Series p50 = series(rounds, outcome -> outcome.attacked().p50() / 1e6);
             Series p99 = series(rounds, outcome -> outcome.attacked().p99() / 1e6);
             table.row(
-                    subject.title(),
+                    subject.title(attack.limitOfFront),
                     p50.text(2),
                     p50.over(series(rounds, outcome -> outcome.calm().p50() / 1e6))
                             .text(1),
@@ -356,6 +389,7 @@ final class AttackPart {
                                             * 1e9
                                             / outcome.attacker().nanos())
                             .text(0),
+                    series(rounds, outcome -> outcome.attacker().p50() / 1e6).text(0),
                     subject.front().isPresent()
                             ? "–"
                             : percent(series(rounds, outcome -> outcome.alone().serverBusy())));

@@ -1,6 +1,7 @@
 package io.github.connlimit.benchmarks.server;
 
 import io.github.connlimit.benchmarks.serve.Certificate;
+import io.github.connlimit.benchmarks.serve.Protection;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -32,15 +33,26 @@ final class Front implements AutoCloseable {
 
     /** What a proxy limits, and by which of HAProxy's means. */
     enum Limit {
-        CLIENT("type ip size 100k expire 1m store conn_cur", "src_conn_cur ge %d", "src"),
-        RATE("type ip size 100k expire 1m store conn_rate(1s)", "src_conn_rate gt %d", "src"),
-        NETWORK("type ip size 100k expire 1m store conn_cur", "src,ipmask(24),table_conn_cur ge %d", "src,ipmask(24)");
+        CLIENT("src_conn_cur", "type ip size 100k expire 1m store conn_cur", "src_conn_cur ge %d", "src"),
+        RATE("src_conn_rate", "type ip size 100k expire 1m store conn_rate(1s)", "src_conn_rate gt %d", "src"),
+        NETWORK(
+                "table_conn_cur",
+                "type ip size 100k expire 1m store conn_cur",
+                "src,ipmask(24),table_conn_cur ge %d",
+                "src,ipmask(24)"),
+
+        /** As {@link #CLIENT}, and a time for headers. */
+        HEADER("timeout http-request", CLIENT.table, CLIENT.full, CLIENT.key);
+
+        /** What HAProxy calls it. */
+        private final String name;
 
         private final String table;
         private final String full;
         private final String key;
 
-        Limit(String table, String full, String key) {
+        Limit(String name, String table, String full, String key) {
+            this.name = name;
             this.table = table;
             this.full = full;
             this.key = key;
@@ -49,7 +61,12 @@ final class Front implements AutoCloseable {
 
     /** The proxies that are known. */
     enum Kind {
-        HAPROXY("HAProxy (`src_conn_cur`) in front", "haproxy", "-v") {
+        HAPROXY("haproxy", "-v") {
+            @Override
+            String title(Limit limit) {
+                return "HAProxy (`" + limit.name + "`) in front";
+            }
+
             @Override
             Front start(Path executable, Cores cores, int server, Limit limit, int most, boolean tls)
                     throws IOException {
@@ -63,7 +80,12 @@ final class Front implements AutoCloseable {
                         port);
             }
         },
-        NGINX("nginx (`limit_conn`) in front", "nginx", "-v") {
+        NGINX("nginx", "-v") {
+            @Override
+            String title(Limit limit) {
+                return "nginx (`limit_conn`) in front";
+            }
+
             @Override
             Front start(Path executable, Cores cores, int server, Limit limit, int most, boolean tls)
                     throws IOException {
@@ -85,19 +107,15 @@ final class Front implements AutoCloseable {
             }
         };
 
-        private final String title;
         private final String executable;
         private final String versionOption;
 
-        Kind(String title, String executable, String versionOption) {
-            this.title = title;
+        Kind(String executable, String versionOption) {
             this.executable = executable;
             this.versionOption = versionOption;
         }
 
-        String title() {
-            return title;
-        }
+        abstract String title(Limit limit);
 
         Optional<Path> find() {
             return Executables.find(executable);
@@ -164,6 +182,7 @@ final class Front implements AutoCloseable {
     private static String haproxy(Path directory, int port, int server, Limit limit, int most, boolean tls)
             throws IOException {
         String ssl = tls ? " ssl crt " + certificate(directory) : "";
+        String headerTime = limit == Limit.HEADER ? Protection.HEADER_MILLIS + "ms" : "60s";
         return """
                 global
                   maxconn 9000
@@ -172,6 +191,7 @@ final class Front implements AutoCloseable {
                   mode http
                   timeout connect 5s
                   timeout client 60s
+                  timeout http-request %s
                   timeout server 60s
                 frontend limited
                   bind 127.0.0.1:%d backlog 1024%s
@@ -182,7 +202,7 @@ final class Front implements AutoCloseable {
                 backend java
                   http-reuse always
                   server java 127.0.0.1:%d
-                """.formatted(port, ssl, limit.table, limit.full.formatted(most), limit.key, server);
+                """.formatted(headerTime, port, ssl, limit.table, limit.full.formatted(most), limit.key, server);
     }
 
     private static String nginx(Path directory, int port, int server, int maxPerClient, boolean tls)

@@ -19,6 +19,7 @@ public final class ServerCommand implements Callable<Integer> {
         ATTACK,
         RESTLESS,
         NETWORK,
+        HEADERS,
         SCALE
     }
 
@@ -57,6 +58,7 @@ public final class ServerCommand implements Callable<Integer> {
                 case ATTACK -> new AttackPart(bench, AttackPart.Attack.FLOOD).run();
                 case RESTLESS -> new AttackPart(bench, AttackPart.Attack.RESTLESS).run();
                 case NETWORK -> new AttackPart(bench, AttackPart.Attack.NETWORK).run();
+                case HEADERS -> new AttackPart(bench, AttackPart.Attack.HEADERS).run();
                 case SCALE -> new ScalePart(bench).run();
             }
         }

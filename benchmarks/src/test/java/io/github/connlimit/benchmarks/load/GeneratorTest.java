@@ -3,6 +3,7 @@ package io.github.connlimit.benchmarks.load;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.connlimit.benchmarks.serve.Protection;
 import io.github.connlimit.benchmarks.serve.TestServers;
 import java.io.IOException;
 import org.junit.jupiter.api.AfterEach;
@@ -102,8 +103,26 @@ class GeneratorTest {
     }
 
     @Test
+    void tricklesRequestsThatNeverEnd() throws Exception {
+        Workload trickling = new Workload(TestServers.jetty(false), false, 0, 2, 4, 4, 1, 0, 0, MILLIS).trickling(10);
+
+        LoadResult result = generator.run(trickling);
+
+        assertThat(result.completed() + result.rejected() + result.refused() + result.failed())
+                .isZero();
+        // They have been open all the time, more or less.
+        assertThat(result.p50()).isGreaterThan(result.nanos() / 2);
+
+        int hurried = TestServers.jetty(Protection.HEADERS);
+        LoadResult ended = generator.run(
+                new Workload(hurried, false, 0, 2, 4, 4, 1, 0, 0, 4 * Protection.HEADER_MILLIS).trickling(10));
+        assertThat(ended.rejected() + ended.refused()).isPositive();
+        assertThat(ended.completed() + ended.failed()).isZero();
+    }
+
+    @Test
     void workloadsAndResultsSurviveTheWayThere() {
-        Workload work = new Workload(1, true, 2, 3, 4, 5, 6, 7, 8, 9).apart(10);
+        Workload work = new Workload(1, true, 2, 3, 4, 5, 6, 7, 8, 9).apart(10).trickling(11);
         LoadResult result = new LoadResult(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
 
         assertThat(Workload.parse(work.toString())).isEqualTo(work);

@@ -24,18 +24,39 @@ class ServingTest {
             Protection.CONNLIMIT_CONNECTOR,
             Protection.TARPIT,
             Protection.RATE,
-            Protection.NETWORKS);
+            Protection.NETWORKS,
+            Protection.HEADERS);
 
     @ParameterizedTest
     @EnumSource(
-            names = {"NONE", "CONNLIMIT", "CONNLIMIT_CONNECTOR", "TARPIT", "RATE", "NETWORKS", "THREAD_LIMIT", "DOS"})
+            names = {
+                "NONE",
+                "CONNLIMIT",
+                "CONNLIMIT_CONNECTOR",
+                "TARPIT",
+                "RATE",
+                "NETWORKS",
+                "HEADERS",
+                "THREAD_LIMIT",
+                "DOS"
+            })
     void jettyAnswers(Protection protection) throws Exception {
         check(JettyServing.start(TestServers.setup(protection, false)), protection);
     }
 
     @ParameterizedTest
     @EnumSource(
-            names = {"NONE", "CONNLIMIT", "TARPIT", "RATE", "NETWORKS", "SEMAPHORE", "RATE_LIMIT", "MAX_CONNECTIONS"})
+            names = {
+                "NONE",
+                "CONNLIMIT",
+                "TARPIT",
+                "RATE",
+                "NETWORKS",
+                "HEADERS",
+                "SEMAPHORE",
+                "RATE_LIMIT",
+                "MAX_CONNECTIONS"
+            })
     void tomcatAnswers(Protection protection) throws Exception {
         check(TomcatServing.start(TestServers.setup(protection, false), false), protection);
     }

@@ -13,6 +13,11 @@ public final class TestServers {
         return JettyServing.start(setup(Protection.NONE, tls));
     }
 
+    /** With a limit of 2 for each client. */
+    public static int jetty(Protection protection) throws Exception {
+        return JettyServing.start(setup(protection, false));
+    }
+
     public static int tomcat(boolean tls) throws Exception {
         return TomcatServing.start(setup(Protection.NONE, tls), false);
     }
