@@ -261,6 +261,29 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         });
     }
 
+    /**
+     * Counts a connection that goes on for another client than its peer, or ends it. To be called by its event loop.
+     *
+     * @return whether it may go on
+     */
+    boolean reassign(Channel channel, InetAddress client) {
+        InetAddress peer = channel.remoteAddress() instanceof InetSocketAddress remote ? remote.getAddress() : null;
+        if (peer == null || gate.reassign(channel, peer, client)) {
+            return true;
+        }
+        try {
+            if (refusalHandler != null) {
+                refusalHandler.refuse(channel, client);
+            } else if (gate.limiter().limits().refuse() != Refusal.CLOSE) {
+                resetOnClose(channel);
+            }
+        } catch (Throwable error) {
+            gate.report("refusing a connection failed", error);
+        }
+        channel.unsafe().close(channel.newPromise());
+        return false;
+    }
+
     /** To be called when Netty has had a connection that was admitted. It may have closed it without saying so. */
     void passedOn(Channel admitted) {
         if (!admitted.isOpen()) {

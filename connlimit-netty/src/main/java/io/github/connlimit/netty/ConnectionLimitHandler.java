@@ -9,6 +9,7 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.AttributeKey;
+import java.net.InetAddress;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -94,6 +95,12 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
             }
         }
         return Optional.empty();
+    }
+
+    /** Counts a connection for this client; ends it if the client is at a limit, and returns false. */
+    static boolean reassign(Channel channel, InetAddress client) {
+        Acceptor acceptor = channel.attr(ACCEPTOR).get();
+        return acceptor == null || acceptor.reassign(channel, client);
     }
 
     /**

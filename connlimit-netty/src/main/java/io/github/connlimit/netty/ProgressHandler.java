@@ -45,12 +45,18 @@ final class ProgressHandler extends ChannelInboundHandlerAdapter {
             } else if (behind && handler instanceof SslHandler tls) {
                 await(context, tls);
                 return;
-            } else if (behind && (handler instanceof AbstractSniHandler || handler instanceof OptionalSslHandler)) {
-                // Has not read enough yet to put another handler in its own place.
+            } else if (behind && waits(handler)) {
                 return;
             }
         }
         established(context);
+    }
+
+    /** Whether a handler has not read enough yet to put another one in its own place, or to go. */
+    private static boolean waits(ChannelHandler handler) {
+        return handler instanceof AbstractSniHandler
+                || handler instanceof OptionalSslHandler
+                || handler instanceof ConnectionLimitProxyHandler;
     }
 
     private void await(ChannelHandlerContext context, SslHandler tls) {

@@ -38,7 +38,7 @@ final class LimitedHandler<S, U extends NetworkChannel> implements Handler<S> {
             // Read before: a connection that is closed meanwhile has no channel any more.
             Progress<?> progress = Progress.of(wrapper);
             if (event == SocketEvent.ERROR && progress != null) {
-                Progress.Expiry expiry = progress.expiry();
+                Progress.Expiry expiry = progress.takeExpiry();
                 if (expiry == Progress.Expiry.MET) {
                     return SocketState.OPEN;
                 } else if (expiry == Progress.Expiry.ANSWER) {

@@ -28,11 +28,20 @@ final class Progress<U extends NetworkChannel> {
     /** Whether HTTP/2 has been agreed on: then its first header has a deadline from the first byte on. Guarded by this. */
     private boolean http2;
 
-    /**
-     * Whether it is to be closed, as it has not done in time what it has to: nothing it sends is read then, unless that is
-     * a header. Guarded by this.
-     */
-    private boolean expired;
+    /** Guarded by this. */
+    private Expiry expiry = Expiry.NONE;
+
+    /** What is to be done with a connection that has not done in time what it has to. */
+    enum Expiry {
+        /** It is not late: whatever Tomcat does is nothing that concerns connlimit. */
+        NONE,
+        /** It was late, but its header has been completed before it could be closed. */
+        MET,
+        /** It is closed without an answer, and nothing it sends is read, unless that is a header. */
+        CLOSE,
+        /** It is told that its header was late, and closed. */
+        ANSWER
+    }
 
     Progress(LimitedConnections<U> limited) {
         this.limited = limited;
@@ -48,7 +57,7 @@ final class Progress<U extends NetworkChannel> {
         channel = accepted;
         phase = accepted == null ? null : limited.firstPhase();
         http2 = false;
-        expired = false;
+        expiry = Expiry.NONE;
     }
 
     ConnectionPhase phase() {
@@ -100,7 +109,7 @@ final class Progress<U extends NetworkChannel> {
             if (phase == null || phase == ConnectionPhase.HEADER) {
                 return;
             }
-            if (expired) {
+            if (expiry != Expiry.NONE) {
                 throw new IOException("the deadline of the connection has passed");
             }
             begun = http2 && limited.hasHeaderTimeout();
@@ -130,7 +139,11 @@ final class Progress<U extends NetworkChannel> {
                     || (inHeader ? phase != null || !limited.hasHeaderTimeout() : phase != ConnectionPhase.HEADER)) {
                 return;
             }
-            phase = inHeader ? ConnectionPhase.HEADER : null;
+            if (inHeader) {
+                phase = ConnectionPhase.HEADER;
+            } else {
+                endHeader();
+            }
             processed = channel;
         }
         if (inHeader) {
@@ -146,10 +159,17 @@ final class Progress<U extends NetworkChannel> {
             if (phase != ConnectionPhase.HEADER) {
                 return;
             }
-            phase = null;
+            endHeader();
             completed = channel;
         }
         limited.established(completed);
+    }
+
+    private void endHeader() {
+        phase = null;
+        if (expiry != Expiry.NONE) {
+            expiry = Expiry.MET;
+        }
     }
 
     /**
@@ -163,32 +183,20 @@ final class Progress<U extends NetworkChannel> {
             // make use of that, as it would have to have the server busy at a moment that it does not know.
             phase = null;
         }
-        expired = phase != null && channel == expected;
-        return expired;
-    }
-
-    /** What is to be done with a connection that {@link #expire} has found. */
-    enum Expiry {
-        /** It had not expired: nothing that concerns connlimit. */
-        NONE,
-        /** Its header has been completed at the last moment. */
-        MET,
-        /** It is closed without an answer. */
-        CLOSE,
-        /** It is told that it was too slow, and closed. */
-        ANSWER
+        if (phase == null || channel != expected) {
+            return false;
+        }
+        expiry = phase == ConnectionPhase.HEADER && !http2 ? Expiry.ANSWER : Expiry.CLOSE;
+        return true;
     }
 
     /** To be called by the thread that Tomcat has given the connection to, to be closed. */
-    synchronized Expiry expiry() {
-        if (!expired) {
-            return Expiry.NONE;
+    synchronized Expiry takeExpiry() {
+        Expiry found = expiry;
+        if (found == Expiry.MET) {
+            expiry = Expiry.NONE;
         }
-        if (phase == null) {
-            expired = false;
-            return Expiry.MET;
-        }
-        return phase == ConnectionPhase.HEADER && !http2 ? Expiry.ANSWER : Expiry.CLOSE;
+        return found;
     }
 
     /** What is to hear of a read in place of the given one. */

@@ -8,6 +8,7 @@ import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.netty.ConnectionLimitHandler;
+import io.github.connlimit.netty.ConnectionLimitProxyHandler;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -26,12 +27,14 @@ import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
 import io.netty.handler.ssl.OptionalSslHandler;
 import io.netty.handler.ssl.SniHandler;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
@@ -54,6 +57,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is special about Netty: pipelines of all kinds, and transports. On Netty 4.2 only, by whose names they go. */
 @Timeout(120)
@@ -61,6 +65,7 @@ class NettyIT {
 
     private static final String ALICE = "127.0.0.2";
     private static final String BOB = "127.0.0.3";
+    private static final String PROXY = "127.0.0.9";
     private static final byte[] OK =
             "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK".getBytes(StandardCharsets.US_ASCII);
 
@@ -270,6 +275,72 @@ class NettyIT {
                 "a connection that was closed at its deadline",
                 () -> assertThat(events.timedOut()).hasSizeGreaterThan(before));
         assertThat(served.get("/").status()).isEqualTo(200);
+    }
+
+    /** Where PROXY protocol is read, in front of TLS if there is any. */
+    private Channel startBehindProxy(boolean tls) throws InterruptedException {
+        limiter.reconfigure(limits -> limits.toBuilder().exempt(PROXY).build());
+        return start(channel -> {
+            if (tls) {
+                Tls.BEFORE_THE_APPLICATION.addTo(channel);
+            }
+            // tag::netty-proxy[]
+            channel.pipeline().addFirst(new HAProxyMessageDecoder(), new ConnectionLimitProxyHandler());
+            // end::netty-proxy[]
+        });
+    }
+
+    private TestConnection through(String peer, String client, Channel server) throws IOException {
+        return connect(peer, server).write("PROXY TCP4 " + client + " 127.0.0.1 1000 2000\r\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void behindAProxyConnectionsCountForTheClientInTheHeader(boolean tls) throws Exception {
+        Channel server = startBehindProxy(tls);
+        for (int i = 0; i < 3; i++) {
+            TestConnection connection = through(PROXY, "192.0.2.1", server);
+            assertThat(isServed(tls ? secure(connection) : connection)).isTrue();
+        }
+        assertThat(limiter.openConnections(InetAddress.getByName("192.0.2.1"))).isEqualTo(3);
+        assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isZero();
+        assertThat(limiter.snapshot().pendingConnections()).isZero();
+
+        TestConnection refused =
+                connect(PROXY, server).write("PROXY TCP4 192.0.2.1 127.0.0.1 1000 2000\r\n" + RespondContract.GET);
+        assertThat(refused.awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(events.refused()).isEqualTo(1);
+
+        TestConnection other = through(PROXY, "192.0.2.2", server);
+        assertThat(isServed(tls ? secure(other) : other)).isTrue();
+        TestConnection check = connect(PROXY, server).write("PROXY UNKNOWN\r\n");
+        assertThat(isServed(tls ? secure(check) : check)).isTrue();
+        assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isEqualTo(1);
+    }
+
+    private static TestConnection secure(TestConnection connection) throws Exception {
+        return connection.handshake(SelfSignedCertificate.clientContext(), "http/1.1");
+    }
+
+    @Test
+    void aHeaderOfAnybodyElseChangesNothing() throws Exception {
+        Channel server = startBehindProxy(false);
+        for (int i = 0; i < 3; i++) {
+            assertThat(isServed(through(ALICE, "192.0.2." + i, server))).isTrue();
+        }
+        assertThat(limiter.openConnections(InetAddress.getByName(ALICE))).isEqualTo(3);
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+    }
+
+    @Test
+    void aHeaderAloneIsNoFirstByte() throws Exception {
+        hurry();
+        Channel server = startBehindProxy(false);
+        through(PROXY, "192.0.2.1", server).awaitEnd();
+        connect(PROXY, server).write("PROXY TCP4 192.0.2.1").awaitEnd();
+        TestBed.awaitUntil(
+                "two connections that were closed at their deadline",
+                () -> assertThat(events.timedOut()).hasSize(2));
     }
 
     @Test

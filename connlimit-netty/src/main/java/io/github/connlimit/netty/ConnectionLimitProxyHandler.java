@@ -1,0 +1,61 @@
+package io.github.connlimit.netty;
+
+import io.github.connlimit.Cidr;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.haproxy.HAProxyCommand;
+import io.netty.handler.codec.haproxy.HAProxyMessage;
+import io.netty.handler.codec.haproxy.HAProxyProxiedProtocol.AddressFamily;
+import io.netty.util.ReferenceCountUtil;
+import java.net.InetAddress;
+
+/**
+ * Counts a connection for the client that its PROXY protocol header names, if a rule exempts its peer; a header from any
+ * other peer changes nothing. It stands right behind Netty's decoder:
+ * {@code pipeline.addLast(new HAProxyMessageDecoder(), new ConnectionLimitProxyHandler())}, in front of all other handlers,
+ * an {@code SslHandler} too. Needs {@code netty-codec-haproxy}.
+ *
+ * <p>If the client is at a limit, the connection is ended as {@link io.github.connlimit.ConnectionLimits#refuse()} says, and
+ * nothing that it has sent is passed on; where that would hold or answer the connection, it is reset. The header itself is
+ * not passed on either: a handler between the two may take note of it.
+ *
+ * <p>Each connection needs a handler of its own, which leaves the pipeline with the first message after the header. It is used by
+ * the connection's event loop only.
+ *
+ * @since 0.1.0
+ */
+public final class ConnectionLimitProxyHandler extends ChannelInboundHandlerAdapter {
+
+    private boolean refused;
+
+    /** Makes a handler for one connection of a server that has a {@link ConnectionLimitHandler}. */
+    public ConnectionLimitProxyHandler() {}
+
+    /**
+     * Called by Netty with the header, and with what follows.
+     *
+     * @param context of the connection
+     * @param message the header, or something else
+     */
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+        if (refused) {
+            ReferenceCountUtil.release(message);
+        } else if (message instanceof HAProxyMessage header) {
+            InetAddress client = client(header);
+            header.release();
+            refused = client != null && !ConnectionLimitHandler.reassign(context.channel(), client);
+        } else {
+            context.fireChannelRead(message);
+            context.pipeline().remove(this);
+        }
+    }
+
+    /** {@return the client that the header names, or {@code null} if it names no IP address} */
+    private static InetAddress client(HAProxyMessage header) {
+        AddressFamily family = header.proxiedProtocol().addressFamily();
+        boolean address = header.command() == HAProxyCommand.PROXY
+                && (family == AddressFamily.AF_IPv4 || family == AddressFamily.AF_IPv6);
+        return address ? Cidr.parse(header.sourceAddress()).address() : null;
+    }
+}
