@@ -19,8 +19,8 @@ import java.net.InetAddress;
  * nothing that it has sent is passed on; where that would hold or answer the connection, it is reset. The header itself is
  * not passed on either: a handler between the two may take note of it.
  *
- * <p>Each connection needs a handler of its own, which leaves the pipeline with the first message after the header. It is used by
- * the connection's event loop only.
+ * <p>Each connection needs a handler of its own, which leaves the pipeline with the first message after the header. It is
+ * used by the connection's event loop only.
  *
  * @since 0.1.0
  */
@@ -42,9 +42,12 @@ public final class ConnectionLimitProxyHandler extends ChannelInboundHandlerAdap
         if (refused) {
             ReferenceCountUtil.release(message);
         } else if (message instanceof HAProxyMessage header) {
-            InetAddress client = client(header);
-            header.release();
-            refused = client != null && !ConnectionLimitHandler.reassign(context.channel(), client);
+            try {
+                InetAddress client = client(header);
+                refused = client != null && !ConnectionLimitHandler.reassign(context.channel(), client);
+            } finally {
+                header.release();
+            }
         } else {
             context.fireChannelRead(message);
             context.pipeline().remove(this);
@@ -56,6 +59,11 @@ public final class ConnectionLimitProxyHandler extends ChannelInboundHandlerAdap
         AddressFamily family = header.proxiedProtocol().addressFamily();
         boolean address = header.command() == HAProxyCommand.PROXY
                 && (family == AddressFamily.AF_IPv4 || family == AddressFamily.AF_IPv6);
-        return address ? Cidr.parse(header.sourceAddress()).address() : null;
+        return address ? Cidr.parse(withoutScope(header.sourceAddress())).address() : null;
+    }
+
+    private static String withoutScope(String address) {
+        int scope = address.indexOf('%');
+        return scope < 0 ? address : address.substring(0, scope);
     }
 }

@@ -304,7 +304,9 @@ class NettyIT {
         }
         assertThat(limiter.openConnections(InetAddress.getByName("192.0.2.1"))).isEqualTo(3);
         assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isZero();
-        assertThat(limiter.snapshot().pendingConnections()).isZero();
+        TestBed.awaitUntil(
+                "all established",
+                () -> assertThat(limiter.snapshot().pendingConnections()).isZero());
 
         TestConnection refused =
                 connect(PROXY, server).write("PROXY TCP4 192.0.2.1 127.0.0.1 1000 2000\r\n" + RespondContract.GET);
@@ -313,6 +315,10 @@ class NettyIT {
 
         TestConnection other = through(PROXY, "192.0.2.2", server);
         assertThat(isServed(tls ? secure(other) : other)).isTrue();
+        TestConnection scoped = connect(PROXY, server).write("PROXY TCP6 2001:db8::1%1 ::1 1000 2000\r\n");
+        assertThat(isServed(tls ? secure(scoped) : scoped)).isTrue();
+        assertThat(limiter.openConnections(InetAddress.getByName("2001:db8::1")))
+                .isEqualTo(1);
         TestConnection check = connect(PROXY, server).write("PROXY UNKNOWN\r\n");
         assertThat(isServed(tls ? secure(check) : check)).isTrue();
         assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isEqualTo(1);
