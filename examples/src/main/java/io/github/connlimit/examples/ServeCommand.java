@@ -52,8 +52,8 @@ final class ServeCommand implements Callable<Integer> {
 
     @Option(
             names = "--proxy-protocol",
-            description = "Expect a PROXY protocol header on each connection. Only for jetty. Only exempt proxies are"
-                    + " believed: see --rules and --trusted-proxies.")
+            description = "Expect a PROXY protocol header on each connection. Only for jetty and netty. Only exempt"
+                    + " proxies are believed: see --rules and --trusted-proxies.")
     private boolean proxyProtocol;
 
     @Option(
@@ -75,7 +75,7 @@ final class ServeCommand implements Callable<Integer> {
             paramLabel = "SERVER",
             required = true,
             order = 0,
-            description = "jetty, tomcat, tomcat-nio2 or tcp.")
+            description = "jetty, tomcat, tomcat-nio2, netty or tcp.")
     void server(String text) {
         check("--server", text, value -> server = ServerKind.of(value));
     }
@@ -99,7 +99,8 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--trusted-proxies",
             paramLabel = "CIDR,…",
-            description = "Exempts these proxies, and believes their forwarded headers. Not for tcp.")
+            description = "Exempts these proxies, and believes their forwarded headers. Not for tcp; for netty with"
+                    + " --proxy-protocol, whose headers it believes.")
     void trustedProxies(String text) {
         check("--trusted-proxies", text, value -> {
             for (String proxy : value.split(",", -1)) {
@@ -145,13 +146,15 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private void checkProxies() {
-        if (proxyProtocol && server != ServerKind.JETTY) {
+        if (proxyProtocol && server != ServerKind.JETTY && server != ServerKind.NETTY) {
             throw new ParameterException(
-                    spec.commandLine(), "--proxy-protocol: " + server + " knows no PROXY protocol; only jetty does");
+                    spec.commandLine(), "--proxy-protocol: " + server + " knows no PROXY protocol; jetty and netty do");
         }
-        if (!trustedProxies.isEmpty() && server == ServerKind.TCP) {
+        boolean readsNoHeaders = server == ServerKind.TCP || server == ServerKind.NETTY && !proxyProtocol;
+        if (!trustedProxies.isEmpty() && readsNoHeaders) {
             throw new ParameterException(
-                    spec.commandLine(), "--trusted-proxies: tcp looks at no forwarded headers; jetty and tomcat do");
+                    spec.commandLine(),
+                    "--trusted-proxies: " + server + " looks at no forwarded headers; jetty and tomcat do");
         }
     }
 

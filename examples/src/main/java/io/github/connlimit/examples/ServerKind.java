@@ -9,6 +9,7 @@ enum ServerKind {
     JETTY,
     TOMCAT,
     TOMCAT_NIO2,
+    NETTY,
     TCP;
 
     /** The kind that is written so on the command line. */
@@ -29,6 +30,7 @@ enum ServerKind {
         return switch (this) {
             case JETTY -> JettyServer.start(settings);
             case TOMCAT, TOMCAT_NIO2 -> TomcatServer.start(settings, this == TOMCAT_NIO2);
+            case NETTY -> NettyServer.start(settings);
             case TCP -> TcpServer.start(settings);
         };
     }

@@ -15,7 +15,7 @@ class MainTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "--server nginx --port 0                  | --server: server: \"nginx\" is not allowed; jetty, tomcat, tomcat-nio2, tcp",
+                "--server nginx --port 0                  | --server: server: \"nginx\" is not allowed; jetty, tomcat, tomcat-nio2, netty, tcp",
                 "--server tcp --port 65536                | --port: port: \"65536\" is not allowed; a whole number from 0 to 65535",
                 "--server tcp --port -1                   | --port: port: \"-1\" is not allowed; a whole number from 0 to 65535",
                 "--server tcp --port http                 | --port: port: \"http\" is not allowed; a whole number from 0 to 65535",
@@ -31,8 +31,8 @@ class MainTest {
                 "--server tcp --port 0 --reserve -1       | --reserve: reservedConnections: \"-1\" is not allowed; a whole number from 0 to",
                 "--server tcp --port 0 --reserve 20 --max-per-client 25 | reservedConnections: \"20\" is not allowed; every limit has to be greater than it by more than 5, and maxPerClient is 25",
                 "--server tcp --port 0 --max-pending x    | --max-pending: maxPendingPerClient: \"x\" is not allowed; a whole number from 0 to",
-                "--server tomcat --port 0 --proxy-protocol | --proxy-protocol: tomcat knows no PROXY protocol; only jetty does",
-                "--server tcp --port 0 --proxy-protocol   | --proxy-protocol: tcp knows no PROXY protocol; only jetty does",
+                "--server tomcat --port 0 --proxy-protocol | --proxy-protocol: tomcat knows no PROXY protocol; jetty and netty do",
+                "--server tcp --port 0 --proxy-protocol   | --proxy-protocol: tcp knows no PROXY protocol; jetty and netty do",
                 "--server jetty --port 0 --trusted-proxies proxy | --trusted-proxies: CIDR: \"proxy\" is not allowed;",
                 "--server tcp --port 0 --trusted-proxies 10.0.0.1 | --trusted-proxies: tcp looks at no forwarded headers; jetty and tomcat do",
                 "--server jetty --port 0 --trusted-proxies 10.0.0.1 --rules 10.0.0.1=5 | rules: \"10.0.0.1/32\" is not allowed; one rule for each block",

@@ -49,7 +49,7 @@ class ServeIT {
     Path directory;
 
     static Stream<Arguments> servers() {
-        return Stream.of("jetty", "tomcat", "tomcat-nio2", "tcp")
+        return Stream.of("jetty", "tomcat", "tomcat-nio2", "netty", "tcp")
                 .flatMap(server -> Stream.of(Arguments.of(server, false), Arguments.of(server, true)));
     }
 
@@ -137,8 +137,17 @@ class ServeIT {
         }
     }
 
+    @Test
+    void nettySpeaksWebSocket() throws Exception {
+        try (ExamplesProcess process = start("netty", false)) {
+            Requests requests = new Requests(process.awaitPort(), false, HttpClient.Version.HTTP_1_1);
+            assertThat(requests.echo("one")).isEqualTo("one");
+            await().atMost(TIMEOUT).until(() -> requests.limits().get("open").getAsInt() == 1);
+        }
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "tcp"})
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "netty", "tcp"})
     void countsNothingAndRefusesNothingWhenOff(String server) throws Exception {
         try (ExamplesProcess process = start(server, false, "--off", "--max-per-client", "1")) {
             int port = process.awaitPort();
@@ -149,7 +158,7 @@ class ServeIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "tcp"})
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "netty", "tcp"})
     void forgetsClientsThatResetAndStopsWithRequestsInFlight(String server) throws Exception {
         try (ExamplesProcess process = start(server, false)) {
             int port = process.awaitPort();
@@ -169,7 +178,7 @@ class ServeIT {
     }
 
     @ParameterizedTest
-    @CsvSource({"jetty,true", "tomcat,true", "tcp,false", "tomcat-nio2,true"})
+    @CsvSource({"jetty,true", "tomcat,true", "tcp,false", "tomcat-nio2,true", "netty,true"})
     void respondsWhereHttpIsSpokenInClearText(String server, boolean responds) throws Exception {
         try (ExamplesProcess process = start(server, false, "--refuse", "respond", "--rules", "127.0.0.2=1")) {
             int port = process.awaitPort();
@@ -227,7 +236,7 @@ class ServeIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "tcp"})
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "netty", "tcp"})
     void refusesTooManyPendingConnections(String server) throws Exception {
         try (ExamplesProcess process = start(server, false, "--max-pending", "1", "--handshake-timeout", "0");
                 Socket silent = new Socket()) {
@@ -241,7 +250,7 @@ class ServeIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2"})
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "netty"})
     void keepsAReserveFreeOfStreams(String server) throws Exception {
         try (ExamplesProcess process = start(server, false, "--reserve", "2", "--rules", "127.0.0.2=8")) {
             int port = process.awaitPort();
@@ -261,7 +270,7 @@ class ServeIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "tcp"})
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "netty", "tcp"})
     void refusesNothingInADryRun(String server) throws Exception {
         try (ExamplesProcess process = start(server, false, "--dry-run", "--rules", "127.0.0.2=1")) {
             int port = process.awaitPort();
@@ -275,10 +284,10 @@ class ServeIT {
     }
 
     @ParameterizedTest
-    @CsvSource({"false", "true"})
-    void countsTheClientOfAProxyHeader(boolean tls) throws Exception {
+    @CsvSource({"jetty,false", "jetty,true", "netty,false", "netty,true"})
+    void countsTheClientOfAProxyHeader(String server, boolean tls) throws Exception {
         String[] options = {"--proxy-protocol", "--trusted-proxies", "127.0.0.2", "--rules", "192.0.2.1=1"};
-        try (ExamplesProcess process = start("jetty", tls, options)) {
+        try (ExamplesProcess process = start(server, tls, options)) {
             int port = process.awaitPort();
             String header = "PROXY TCP4 192.0.2.1 192.0.2.9 1000 80\r\n";
             Optional<TestClient> first = TestClient.admitted("127.0.0.2", port, tls, header);
@@ -360,7 +369,7 @@ class ServeIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "tcp"})
+    @ValueSource(strings = {"jetty", "tomcat", "tomcat-nio2", "netty", "tcp"})
     void saysSoIfThePortIsTaken(String server) throws Exception {
         try (ExamplesProcess first = start("tcp", false)) {
             String port = Integer.toString(first.awaitPort());
