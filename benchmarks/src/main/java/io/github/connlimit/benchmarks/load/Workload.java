@@ -52,6 +52,15 @@ public record Workload(
 
     /** The same from client addresses that are so far apart. */
     public Workload apart(int distance) {
+        return with(distance, trickleMillis);
+    }
+
+    /** The same with requests that never end, of which a byte comes now and then. */
+    public Workload trickling(int everyMillis) {
+        return with(apart, everyMillis);
+    }
+
+    private Workload with(int distance, int everyMillis) {
         return new Workload(
                 port,
                 tls,
@@ -64,23 +73,6 @@ public record Workload(
                 skipMillis,
                 millis,
                 distance,
-                trickleMillis);
-    }
-
-    /** The same with requests that never end, of which a byte comes now and then. */
-    public Workload trickling(int everyMillis) {
-        return new Workload(
-                port,
-                tls,
-                firstAddress,
-                addresses,
-                open,
-                connecting,
-                requests,
-                perSecond,
-                skipMillis,
-                millis,
-                apart,
                 everyMillis);
     }
 
