@@ -17,10 +17,10 @@ import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.StringUtil;
 
 /**
- * Limits what only a request reveals: long-lived streams, clients behind a trusted proxy, and slow headers. It has to stand in front of
- * all other handlers, {@code server.insertHandler(new ConnectionLimitHandler())}; a {@link ConnectionLimitInstaller} puts
- * it there. It works on each connector that has a {@link ConnectionLimitListener}, with the limiter of that listener.
- * This class is thread-safe.
+ * Limits what only a request reveals: long-lived streams, clients behind a trusted proxy, and slow headers. It has to
+ * stand in front of all other handlers, {@code server.insertHandler(new ConnectionLimitHandler())}; a
+ * {@link ConnectionLimitInstaller} puts it there. It works on each connector that has a {@link ConnectionLimitListener},
+ * with the limiter of that listener. This class is thread-safe.
  *
  * <ul>
  *   <li>Streams ({@link ConnectionLimits.Builder#reservedConnections}): a request is a stream if it asks for an upgrade

@@ -204,7 +204,6 @@ public final class ConnectionLimitListener
             canAnswer = next != null;
             admission.setFirstPhase(front.firstPhase(tcp));
             progress.start(tcp);
-            headers.start(tcp);
         }
         if (!canAnswer && refusalHandler == null && gate.limiter().limits().refuse() == Refusal.RESPOND) {
             LOGGER.log(
@@ -241,7 +240,8 @@ public final class ConnectionLimitListener
     @Override
     public synchronized void lifeCycleStarted(LifeCycle event) {
         if (event == connector.get()) {
-            sweep = new Sweep(connector.get().getScheduler(), this::sweep);
+            Connector started = connector.get();
+            sweep = new Sweep(started.getScheduler(), () -> sweep(started));
             sweep.run();
         }
     }
@@ -275,9 +275,9 @@ public final class ConnectionLimitListener
         lifeCycleStopped(event);
     }
 
-    private long sweep() {
+    private long sweep(Connector running) {
         requests.endClosed();
-        return headers.look(gate.sweep(progress));
+        return headers.look(running.getConnectedEndPoints(), gate.sweep(progress));
     }
 
     private synchronized void stop() {
@@ -289,7 +289,6 @@ public final class ConnectionLimitListener
         refused.stop();
         gate.stopHolding();
         progress.stop();
-        headers.stop();
         requests.stop();
     }
 

@@ -5,6 +5,7 @@ import io.github.connlimit.ConnectionPhase;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritePendingException;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpVersion;
@@ -14,7 +15,6 @@ import org.eclipse.jetty.io.ssl.SslConnection;
 import org.eclipse.jetty.server.ConnectionMetaData;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.Callback;
 
 /**
@@ -34,22 +34,11 @@ final class RequestHeaders {
 
     private final ConnectionGate<SocketChannel> gate;
 
-    /** {@code null} unless the connector is running. */
-    private volatile ServerConnector connector;
-
     /** Used by the one thread that sweeps. */
     private long lookedNanos = System.nanoTime();
 
     RequestHeaders(ConnectionGate<SocketChannel> gate) {
         this.gate = gate;
-    }
-
-    void start(ServerConnector starting) {
-        connector = starting;
-    }
-
-    void stop() {
-        connector = null;
     }
 
     /** Whether all requests of a server pass a {@link ConnectionLimitHandler}. */
@@ -102,20 +91,20 @@ final class RequestHeaders {
     /**
      * Looks at all connections, if it is time.
      *
+     * @param connections the EndPoints of the TCP connections
      * @param mostMillis after how many milliseconds to call it again at the latest
      * @return after how many to call it again
      */
-    long look(long mostMillis) {
+    long look(Collection<EndPoint> connections, long mostMillis) {
         Duration timeout = timeout();
-        ServerConnector running = connector;
-        if (timeout.isZero() || running == null) {
+        if (timeout.isZero()) {
             return mostMillis;
         }
         long period = Math.max(MIN_LOOK_MILLIS, Math.min(MAX_LOOK_MILLIS, timeout.toMillis() / 4));
         long now = System.nanoTime();
         if (now - lookedNanos >= TimeUnit.MILLISECONDS.toNanos(period)) {
             lookedNanos = now;
-            running.getConnectedEndPoints().forEach(this::look);
+            connections.forEach(this::look);
         }
         return Math.min(mostMillis, period);
     }

@@ -188,8 +188,10 @@ final class LimitedRequests {
 
     /** Which connection a request has come over; empty if it has been closed, and NIO2 cannot tell any more. */
     private static Optional<InetSocketAddress> remote(Request request) {
-        String peer = request.getPeerAddr();
-        int port = request.getRemotePort();
+        return remote(request.getPeerAddr(), request.getRemotePort());
+    }
+
+    static Optional<InetSocketAddress> remote(String peer, int port) {
         return peer == null || port < 0 ? Optional.empty() : Optional.of(new InetSocketAddress(address(peer), port));
     }
 
@@ -219,7 +221,7 @@ final class LimitedRequests {
     }
 
     /** Reads a literal; a header may well hold a name instead, and nobody's name servers are to be asked for that. */
-    static InetAddress address(String literal) {
+    private static InetAddress address(String literal) {
         int scope = literal.indexOf('%');
         return Cidr.parse(scope < 0 ? literal : literal.substring(0, scope)).address();
     }

@@ -15,8 +15,6 @@ import org.apache.tomcat.util.net.SocketWrapperBase;
  */
 final class Progress<U extends NetworkChannel> {
 
-    private static final String HTTP2 = "h2";
-
     private final LimitedConnections<U> limited;
 
     /** {@code null} between two connections. Guarded by this. */
@@ -72,7 +70,7 @@ final class Progress<U extends NetworkChannel> {
                 return;
             }
             phase = ConnectionPhase.FIRST_BYTE;
-            http2 = HTTP2.equals(engine.getApplicationProtocol());
+            http2 = TlsRefusal.HTTP2.equals(engine.getApplicationProtocol());
             completed = channel;
         }
         limited.handshakeCompleted(completed);

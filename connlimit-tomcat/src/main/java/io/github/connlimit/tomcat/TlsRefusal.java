@@ -23,7 +23,9 @@ import org.apache.tomcat.util.net.SocketWrapperBase;
 final class TlsRefusal {
 
     private static final int BUFFER_BYTES = 8 * 1024;
-    private static final String HTTP2 = "h2";
+
+    /** What ALPN calls it. */
+    static final String HTTP2 = "h2";
 
     private final RefusalBudget.Place place;
     private final LongFunction<Future<?>> closing;

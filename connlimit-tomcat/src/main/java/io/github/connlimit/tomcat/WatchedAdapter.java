@@ -1,6 +1,5 @@
 package io.github.connlimit.tomcat;
 
-import java.net.InetSocketAddress;
 import org.apache.coyote.ActionCode;
 import org.apache.coyote.Adapter;
 import org.apache.coyote.Request;
@@ -33,11 +32,8 @@ final class WatchedAdapter implements Adapter {
         try {
             request.action(ActionCode.REQ_PEER_ADDR_ATTRIBUTE, request);
             request.action(ActionCode.REQ_REMOTEPORT_ATTRIBUTE, request);
-            String peer = request.peerAddr().toString();
-            int port = request.getRemotePort();
-            if (peer != null && port >= 0) {
-                connections.requestCame(new InetSocketAddress(LimitedRequests.address(peer), port));
-            }
+            LimitedRequests.remote(request.peerAddr().toString(), request.getRemotePort())
+                    .ifPresent(connections::requestCame);
         } catch (RuntimeException error) {
             connections.report("noting a request failed", error);
         }
