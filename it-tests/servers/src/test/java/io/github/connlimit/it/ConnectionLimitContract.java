@@ -976,7 +976,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     /** What counts no longer has to be closed. */
     static void awaitEndOf(List<TestConnection> connections) throws IOException {
         for (TestConnection connection : connections) {
-            connection.awaitEnd();
+            connection.awaitEndOfSocket();
         }
     }
 
