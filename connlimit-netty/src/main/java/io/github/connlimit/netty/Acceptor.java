@@ -151,25 +151,40 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
      * @return whether it may go on
      */
     boolean admit(Channel accepted) {
-        InetAddress peer = null;
+        boolean admitted = mayGoOn(accepted);
+        if (!admitted) {
+            refuse(accepted);
+        }
+        return admitted;
+    }
+
+    /**
+     * Like {@link #admit}, for a connection that its event loop serves already, and by that loop.
+     *
+     * @return whether it may go on
+     */
+    boolean admitLate(Channel accepted) {
+        boolean admitted = mayGoOn(accepted);
+        if (!admitted) {
+            end(accepted, peer(accepted));
+        }
+        return admitted;
+    }
+
+    private boolean mayGoOn(Channel accepted) {
         try {
             SocketAddress remote = accepted.remoteAddress();
-            if (remote != null && !(remote instanceof InetSocketAddress)) {
-                return true;
-            }
-            peer = remote == null ? null : ((InetSocketAddress) remote).getAddress();
-            if (count(accepted, peer)) {
-                return true;
-            }
+            return remote != null && !(remote instanceof InetSocketAddress) || count(accepted, peer(accepted));
         } catch (Throwable error) {
             gate.release(accepted);
             gate.report("letting a connection in failed, onError decides", error);
-            if (gate.limiter().limits().onError() == ErrorPolicy.ADMIT) {
-                return true;
-            }
+            return gate.limiter().limits().onError() == ErrorPolicy.ADMIT;
         }
-        refuse(accepted, peer);
-        return false;
+    }
+
+    /** {@code null} if the client has left already, or has no IP address. */
+    private static InetAddress peer(Channel accepted) {
+        return accepted.remoteAddress() instanceof InetSocketAddress remote ? remote.getAddress() : null;
     }
 
     private boolean count(Channel accepted, InetAddress peer) {
@@ -187,8 +202,9 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         return true;
     }
 
-    private void refuse(Channel refused, InetAddress peer) {
+    private void refuse(Channel refused) {
         try {
+            InetAddress peer = peer(refused);
             Refusal how = gate.limiter().limits().refuse();
             if (refusalHandler != null && peer != null) {
                 handOver(refused, peer);
@@ -267,21 +283,26 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
      * @return whether it may go on
      */
     boolean reassign(Channel channel, InetAddress client) {
-        InetAddress peer = channel.remoteAddress() instanceof InetSocketAddress remote ? remote.getAddress() : null;
-        if (peer == null || gate.reassign(channel, peer, client)) {
-            return true;
+        InetAddress peer = peer(channel);
+        boolean admitted = peer == null || gate.reassign(channel, peer, client);
+        if (!admitted) {
+            end(channel, client);
         }
+        return admitted;
+    }
+
+    /** Ends a refused connection that its event loop serves already; to be called by that. */
+    private void end(Channel refused, InetAddress client) {
         try {
-            if (refusalHandler != null) {
-                refusalHandler.refuse(channel, client);
+            if (refusalHandler != null && client != null) {
+                refusalHandler.refuse(refused, client);
             } else if (gate.limiter().limits().refuse() != Refusal.CLOSE) {
-                resetOnClose(channel);
+                resetOnClose(refused);
             }
         } catch (Throwable error) {
             gate.report("refusing a connection failed", error);
         }
-        channel.unsafe().close(channel.newPromise());
-        return false;
+        refused.unsafe().close(refused.newPromise());
     }
 
     /** To be called when Netty has had a connection that was admitted. It may have closed it without saying so. */

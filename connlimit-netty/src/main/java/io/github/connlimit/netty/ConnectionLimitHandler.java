@@ -8,6 +8,8 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ServerChannel;
+import io.netty.util.Attribute;
 import io.netty.util.AttributeKey;
 import java.net.InetAddress;
 import java.util.Objects;
@@ -104,16 +106,44 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
     }
 
     /**
+     * Counts a connection that its server channel may have accepted before this handler was added to that, or ends it if its
+     * client is at a limit. For frameworks that show their server channel only when it accepts already. To be called by the
+     * connection's event loop before anything is read from it. It does nothing to a connection that is counted already, or
+     * that no server channel has accepted.
+     *
+     * @param accepted the channel of the connection
+     * @return whether the connection may go on
+     */
+    public boolean admitLate(Channel accepted) {
+        return !(accepted.parent() instanceof ServerChannel server)
+                || accepted.attr(ACCEPTOR).get() != null
+                || acceptor(server).admitLate(accepted);
+    }
+
+    private Acceptor acceptor(Channel server) {
+        Attribute<Acceptor> attribute = server.attr(ACCEPTOR);
+        Acceptor present = attribute.get();
+        if (present != null) {
+            return present;
+        }
+        Acceptor made = new Acceptor(limiter, firstPhase, refusalHandler, server.eventLoop());
+        present = attribute.setIfAbsent(made);
+        if (present != null) {
+            return present;
+        }
+        made.start();
+        server.closeFuture().addListener(closed -> made.stop());
+        return made;
+    }
+
+    /**
      * Called by Netty when this handler is added to a server channel.
      *
      * @param context of that channel
      */
     @Override
     public void handlerAdded(ChannelHandlerContext context) {
-        Channel server = context.channel();
-        Acceptor acceptor = new Acceptor(limiter, firstPhase, refusalHandler, server.eventLoop());
-        server.attr(ACCEPTOR).set(acceptor);
-        acceptor.start();
+        acceptor(context.channel());
     }
 
     /**

@@ -441,6 +441,45 @@ class NettyIT {
         assertThat(isServed(connect(ALICE, servers.get(1)))).isTrue();
     }
 
+    /** As with frameworks that show a server channel only when it accepts already. */
+    @Test
+    void limitsWhatAServerChannelHasAcceptedBeforeItHadTheHandler() throws Exception {
+        EventLoopGroup group = nio();
+        ConnectionLimitHandler handler = new ConnectionLimitHandler(limiter);
+        Channel server = new ServerBootstrap()
+                .group(group, group)
+                .channel(NioServerSocketChannel.class)
+                .childHandler(new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        withAnswer(channel);
+                        handler.admitLate(channel);
+                    }
+                })
+                .bind(anyPort())
+                .sync()
+                .channel();
+        List<TestConnection> served = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            served.add(connect(ALICE, server));
+            assertThat(isServed(served.get(i))).isTrue();
+        }
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+
+        server.pipeline().addFirst(handler);
+
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(isServed(connect(BOB, server))).isTrue();
+        served.get(0).close();
+        TestBed.awaitUntil(
+                "room", () -> assertThat(isServed(connect(ALICE, server))).isTrue());
+        assertThat(events.admitted()).isEqualTo(5);
+        // What counts already is not looked at again.
+        for (TestConnection connection : served.subList(1, 3)) {
+            assertThat(isServed(connection)).isTrue();
+        }
+    }
+
     @Test
     void givesBackWhatNettyCannotRegister() throws Exception {
         EventLoopGroup gone = nio();

@@ -33,12 +33,17 @@ final class SelfSignedCertificate {
         return KEY_STORE;
     }
 
-    /** What a server needs. */
-    static SSLContext serverContext() throws GeneralSecurityException {
+    /** The certificate and its key. */
+    static KeyManagerFactory keys() throws GeneralSecurityException {
         KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
         keys.init(KEY_STORE, PASSWORD.toCharArray());
+        return keys;
+    }
+
+    /** What a server needs. */
+    static SSLContext serverContext() throws GeneralSecurityException {
         SSLContext context = SSLContext.getInstance("TLS");
-        context.init(keys.getKeyManagers(), null, null);
+        context.init(keys().getKeyManagers(), null, null);
         return context;
     }
 

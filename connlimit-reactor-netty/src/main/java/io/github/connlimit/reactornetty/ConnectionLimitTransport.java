@@ -1,0 +1,68 @@
+package io.github.connlimit.reactornetty;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.netty.ConnectionLimitHandler;
+import java.util.Objects;
+import reactor.netty.http.server.HttpServer;
+import reactor.netty.tcp.TcpServer;
+import reactor.netty.transport.ServerTransport;
+import reactor.netty.transport.ServerTransportConfig;
+
+/**
+ * Limits the connections that a server of Reactor Netty accepts:
+ * {@code ConnectionLimitTransport.limit(HttpServer.create().port(8080), limiter)}. All is as with a
+ * {@link ConnectionLimitHandler}. For Reactor Netty 1.3 and 1.2. Its HTTP/3, which is no TCP, is not limited.
+ *
+ * @since 0.1.0
+ */
+public final class ConnectionLimitTransport {
+
+    private ConnectionLimitTransport() {}
+
+    /**
+     * Limits an HTTP server.
+     *
+     * @param server has its {@code secure(…)} already, if it speaks TLS
+     * @param limiter counts the connections; other servers may share it
+     * @return the server to be bound
+     */
+    public static HttpServer limit(HttpServer server, ConnectionLimiter limiter) {
+        return limit(server, limiter, server.configuration().isSecure());
+    }
+
+    /**
+     * Limits a TCP server.
+     *
+     * @param server has its {@code secure(…)} already, if it speaks TLS
+     * @param limiter counts the connections; other servers may share it
+     * @return the server to be bound. With {@link io.github.connlimit.Refusal#RESPOND} its clients get an answer of HTTP
+     */
+    public static TcpServer limit(TcpServer server, ConnectionLimiter limiter) {
+        return limit(server, limiter, server.configuration().isSecure());
+    }
+
+    private static <T extends ServerTransport<T, C>, C extends ServerTransportConfig<C>> T limit(
+            T server, ConnectionLimiter limiter, boolean secure) {
+        return limit(
+                server,
+                new ConnectionLimitHandler(limiter, secure ? ConnectionPhase.HANDSHAKE : ConnectionPhase.FIRST_BYTE));
+    }
+
+    /**
+     * Limits a server of any kind by a handler of your own making.
+     *
+     * @param server to be limited
+     * @param handler limits it
+     * @param <T> the kind of server
+     * @param <C> its configuration
+     * @return the server to be bound
+     */
+    public static <T extends ServerTransport<T, C>, C extends ServerTransportConfig<C>> T limit(
+            T server, ConnectionLimitHandler handler) {
+        Objects.requireNonNull(handler, "handler");
+        // The server may accept for a moment before it says that it is bound.
+        return server.doOnBound(bound -> bound.channel().pipeline().addFirst(handler))
+                .doOnChannelInit((observer, channel, peer) -> handler.admitLate(channel));
+    }
+}

@@ -1,0 +1,12 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("netty")
+class ReactorNettyPlainIT extends ConnectionLimitContract<ReactorNettyServer>
+        implements HttpContract, PlainRespondContract {
+
+    ReactorNettyPlainIT() {
+        super(ReactorNettyServer::new, Transport.PLAIN);
+    }
+}
