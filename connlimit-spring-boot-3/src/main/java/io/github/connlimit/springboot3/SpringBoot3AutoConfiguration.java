@@ -41,4 +41,14 @@ public class SpringBoot3AutoConfiguration {
             })
     @Import(JettyConfiguration.class)
     static class OnJetty {}
+
+    /** Where there is Reactor Netty. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(
+            name = {
+                "reactor.netty.http.server.HttpServer",
+                "org.springframework.boot.web.embedded.netty.NettyReactiveWebServerFactory"
+            })
+    @Import(ReactorNettyConfiguration.class)
+    static class OnReactorNetty {}
 }

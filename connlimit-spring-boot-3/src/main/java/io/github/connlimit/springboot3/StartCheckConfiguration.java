@@ -25,7 +25,7 @@ class StartCheckConfiguration {
         public void onApplicationEvent(WebServerInitializedEvent event) {
             // The management server's event is heard here, too.
             if (event.getApplicationContext() == context) {
-                check.check(event.getWebServer());
+                check.check(event.getWebServer(), event.getWebServer().getPort());
             }
         }
     }

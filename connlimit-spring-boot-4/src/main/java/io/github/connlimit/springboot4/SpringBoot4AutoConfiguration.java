@@ -41,4 +41,14 @@ public class SpringBoot4AutoConfiguration {
             })
     @Import(JettyConfiguration.class)
     static class OnJetty {}
+
+    /** Where there is Reactor Netty. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(
+            name = {
+                "reactor.netty.http.server.HttpServer",
+                "org.springframework.boot.reactor.netty.NettyReactiveWebServerFactory"
+            })
+    @Import(ReactorNettyConfiguration.class)
+    static class OnReactorNetty {}
 }

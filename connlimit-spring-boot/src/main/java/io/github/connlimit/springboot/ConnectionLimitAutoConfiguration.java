@@ -8,6 +8,7 @@ import io.github.connlimit.micrometer.ConnectionLimitMetrics;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import io.micrometer.core.instrument.binder.MeterBinder;
+import io.netty.channel.Channel;
 import java.nio.channels.SocketChannel;
 import org.apache.catalina.Valve;
 import org.eclipse.jetty.server.Server;
@@ -26,9 +27,10 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.ImportRuntimeHints;
 import org.springframework.core.env.Environment;
+import reactor.netty.http.server.HttpServer;
 
 /**
- * The limiter of the embedded web server, what limits Tomcat and Jetty, the metrics, and the look after the start.
+ * The limiter of the embedded web server, what limits Tomcat, Jetty and Reactor Netty, the metrics, and the look after the start.
  *
  * @since 0.1.0
  */
@@ -83,6 +85,18 @@ public class ConnectionLimitAutoConfiguration {
         JettyLimit connectionLimitOfJetty(
                 ConnectionLimiter limiter, ObjectProvider<RefusalHandler<SocketChannel>> refusalHandler) {
             return new JettyLimit(limiter, refusalHandler.getIfAvailable());
+        }
+    }
+
+    /** For Reactor Netty. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(HttpServer.class)
+    static class OnReactorNetty {
+
+        @Bean
+        ReactorNettyLimit connectionLimitOfReactorNetty(
+                ConnectionLimiter limiter, ObjectProvider<RefusalHandler<Channel>> refusalHandler) {
+            return new ReactorNettyLimit(limiter, refusalHandler.getIfAvailable());
         }
     }
 

@@ -60,7 +60,7 @@ public final class JettyLimit implements ServerLimit {
     }
 
     @Override
-    public List<String> limited() {
+    public List<String> limited(int port) {
         return Stream.of(server.getConnectors())
                 .filter(JettyLimit::isLimited)
                 .map(connector -> "Jetty" + port(connector))

@@ -14,7 +14,11 @@ import org.springframework.core.env.Environment;
  * @since 0.1.0
  */
 @Configuration(proxyBeanMethods = false)
-@Import({ConnectionLimitAutoConfiguration.OnTomcat.class, ConnectionLimitAutoConfiguration.OnJetty.class})
+@Import({
+    ConnectionLimitAutoConfiguration.OnTomcat.class,
+    ConnectionLimitAutoConfiguration.OnJetty.class,
+    ConnectionLimitAutoConfiguration.OnReactorNetty.class
+})
 public class ManagementLimitConfiguration {
 
     /** Made by Spring. */

@@ -8,9 +8,18 @@ interface ServerLimit {
     /** {@return whether there is a server of this kind in the application} */
     boolean isUsed();
 
-    /** {@return what it limits, for the log} */
-    List<String> limited();
+    /**
+     * {@return what it limits, for the log}
+     *
+     * @param port that of the server; it may have others besides
+     */
+    List<String> limited(int port);
 
     /** {@return sentences about what it does not limit, for warnings; empty if all is well} */
     List<String> unlimited();
+
+    /** {@return whether it limits the clients that trusted proxies name in forwarded headers} */
+    default boolean findsForwardedClients() {
+        return true;
+    }
 }

@@ -34,14 +34,15 @@ public final class StartCheck {
      * Looks at a server that has just been started.
      *
      * @param webServer Spring Boot's object for it
+     * @param port where it listens
      */
-    public void check(Object webServer) {
+    public void check(Object webServer, int port) {
         List<ServerLimit> used = servers.stream().filter(ServerLimit::isUsed).toList();
         List<String> limited =
-                used.stream().flatMap(server -> server.limited().stream()).toList();
+                used.stream().flatMap(server -> server.limited(port).stream()).toList();
         if (used.isEmpty()) {
             warn("Connections are not limited: the web server is "
-                    + webServer.getClass().getName() + ", and connlimit limits Tomcat and Jetty");
+                    + webServer.getClass().getName() + ", and connlimit limits Tomcat, Jetty and Reactor Netty");
         }
         used.stream().flatMap(server -> server.unlimited().stream()).forEach(StartCheck::warn);
         ConnectionLimits limits = limiter.limits();
@@ -50,12 +51,12 @@ public final class StartCheck {
                     System.Logger.Level.INFO,
                     "Limits the connections of each client: " + String.join(", ", limited) + ", maxPerClient="
                             + limits.maxPerClient() + (limits.dryRun() ? ", dry run" : ""));
-            checkProxies(limits);
+            checkProxies(limits, used);
         }
     }
 
     /** Behind a proxy, all connections come from one address, which is not to be limited as if it were one client. */
-    private void checkProxies(ConnectionLimits limits) {
+    private void checkProxies(ConnectionLimits limits, List<ServerLimit> used) {
         boolean trusts = limits.rules().containsValue(0);
         String strategy = environment.getProperty(STRATEGY, "").trim().toLowerCase(Locale.ROOT);
         CloudPlatform platform = CloudPlatform.getActive(environment);
@@ -66,6 +67,11 @@ public final class StartCheck {
             warn("This application runs on " + platform
                     + ", where there is a proxy in front, and no rule exempts it: all"
                     + " clients behind it share one limit. Set connlimit.trusted-proxies to its addresses");
+        } else if (trusts
+                && !strategy.isEmpty()
+                && !strategy.equals("none")
+                && !used.stream().allMatch(ServerLimit::findsForwardedClients)) {
+            warn("The clients behind a proxy are not limited: connlimit reads no forwarded headers in Reactor Netty");
         } else if (trusts && strategy.equals("framework")) {
             warn(STRATEGY + "=framework finds the clients behind a proxy too late: they are not limited. Set "
                     + STRATEGY + "=native");

@@ -95,7 +95,7 @@ public final class TomcatLimit implements ServerLimit {
     }
 
     @Override
-    public List<String> limited() {
+    public List<String> limited(int port) {
         return connectors()
                 .filter(TomcatLimit::isLimited)
                 .map(connector -> "Tomcat on port " + connector.getLocalPort())

@@ -4,6 +4,7 @@ import java.util.List;
 import org.apache.catalina.connector.Connector;
 import org.springframework.boot.web.embedded.jetty.JettyReactiveWebServerFactory;
 import org.springframework.boot.web.embedded.jetty.JettyServletWebServerFactory;
+import org.springframework.boot.web.embedded.netty.NettyReactiveWebServerFactory;
 import org.springframework.boot.web.embedded.tomcat.TomcatReactiveWebServerFactory;
 import org.springframework.boot.web.embedded.tomcat.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
@@ -21,6 +22,10 @@ final class Line {
 
     static List<Class<?>> jetty() {
         return List.of(JettyServletWebServerFactory.class, JettyReactiveWebServerFactory.class);
+    }
+
+    static Class<?> reactorNetty() {
+        return NettyReactiveWebServerFactory.class;
     }
 
     /** A customizer without an order, which comes after all others. */

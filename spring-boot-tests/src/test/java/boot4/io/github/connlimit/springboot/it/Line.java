@@ -4,6 +4,7 @@ import java.util.List;
 import org.apache.catalina.connector.Connector;
 import org.springframework.boot.jetty.reactive.JettyReactiveWebServerFactory;
 import org.springframework.boot.jetty.servlet.JettyServletWebServerFactory;
+import org.springframework.boot.reactor.netty.NettyReactiveWebServerFactory;
 import org.springframework.boot.tomcat.reactive.TomcatReactiveWebServerFactory;
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
@@ -21,6 +22,10 @@ final class Line {
 
     static List<Class<?>> jetty() {
         return List.of(JettyServletWebServerFactory.class, JettyReactiveWebServerFactory.class);
+    }
+
+    static Class<?> reactorNetty() {
+        return NettyReactiveWebServerFactory.class;
     }
 
     /** A customizer without an order, which comes after all others. */

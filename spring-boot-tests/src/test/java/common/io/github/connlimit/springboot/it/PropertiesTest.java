@@ -14,6 +14,8 @@ import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.RefusalReason;
 import io.github.connlimit.Setting;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import java.io.InputStreamReader;
 import java.net.URL;
 import java.nio.ByteBuffer;
@@ -211,19 +213,28 @@ class PropertiesTest {
             return (connection, peer) ->
                     connection.write(ByteBuffer.wrap("HTTP/1.1 503 Busy\r\n\r\n".getBytes(StandardCharsets.US_ASCII)));
         }
+
+        @Bean
+        RefusalHandler<Channel> refusalHandlerOfNetty() {
+            return (connection, peer) -> connection.writeAndFlush(
+                    Unpooled.copiedBuffer("HTTP/1.1 503 Busy\r\n\r\n", StandardCharsets.US_ASCII));
+        }
     }
 
-    static Stream<Class<?>> servlet() {
-        return Stream.of(Line.tomcat().get(0), Line.jetty().get(0));
+    static Stream<ServersTest.Kind> servers() {
+        return Stream.of(
+                new ServersTest.Kind(Line.tomcat().get(0), WebApplicationType.SERVLET),
+                new ServersTest.Kind(Line.jetty().get(0), WebApplicationType.SERVLET),
+                new ServersTest.Kind(Line.reactorNetty(), WebApplicationType.REACTIVE));
     }
 
     @ParameterizedTest
-    @MethodSource("servlet")
-    void listenersAndARefusalHandlerAreUsed(Class<?> factory) throws Exception {
+    @MethodSource("servers")
+    void listenersAndARefusalHandlerAreUsed(ServersTest.Kind kind) throws Exception {
         OwnBeans.EVENTS.clear();
         try (Running app = Running.start(
-                        factory,
-                        WebApplicationType.SERVLET,
+                        kind.factory(),
+                        kind.type(),
                         application -> application.addPrimarySources(List.of(OwnBeans.class)),
                         "connlimit.max-per-client=1");
                 Clients clients = new Clients(app.port(), false)) {

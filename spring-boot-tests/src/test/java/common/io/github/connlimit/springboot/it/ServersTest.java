@@ -30,8 +30,10 @@ class ServersTest {
     /** One server of each kind. */
     record Kind(Class<?> factory, WebApplicationType type) {
 
-        boolean isTomcat() {
-            return factory.getSimpleName().startsWith("Tomcat");
+        /** As the log has it. */
+        String server() {
+            String name = factory.getSimpleName();
+            return name.startsWith("Netty") ? "Reactor Netty" : name.startsWith("Tomcat") ? "Tomcat" : "Jetty";
         }
 
         Running start(String... properties) {
@@ -45,10 +47,11 @@ class ServersTest {
     }
 
     static Stream<Kind> kinds() {
-        return Stream.of(Line.tomcat(), Line.jetty())
+        Stream<Kind> withServlets = Stream.of(Line.tomcat(), Line.jetty())
                 .flatMap(factories -> Stream.of(
                         new Kind(factories.get(0), WebApplicationType.SERVLET),
                         new Kind(factories.get(1), WebApplicationType.REACTIVE)));
+        return Stream.concat(withServlets, Stream.of(new Kind(Line.reactorNetty(), WebApplicationType.REACTIVE)));
     }
 
     private static void assertLimited(Running app, int port, boolean tls) throws Exception {
@@ -66,9 +69,8 @@ class ServersTest {
         try (Running app = kind.start(LIMIT)) {
             assertLimited(app, app.port(), false);
             assertThat(app.warnings()).isEmpty();
-            String server = kind.isTomcat() ? "Tomcat" : "Jetty";
             assertThat(app.infos())
-                    .contains("Limits the connections of each client: " + server + " on port " + app.port()
+                    .contains("Limits the connections of each client: " + kind.server() + " on port " + app.port()
                             + ", maxPerClient=3");
         }
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.springframework.boot.WebApplicationType;
 
 /** It never starts unlimited and silent, and says what to do about proxies. */
 class WarningsTest {
@@ -66,6 +67,20 @@ class WarningsTest {
             assertThat(app.warnings())
                     .containsExactly("server.forward-headers-strategy=framework finds the clients behind a proxy too"
                             + " late: they are not limited. Set server.forward-headers-strategy=native");
+        }
+    }
+
+    @Test
+    void aServerThatDoesNotReadForwardedHeaders() {
+        try (Running app = Running.start(
+                Line.reactorNetty(),
+                WebApplicationType.REACTIVE,
+                Running.NOTHING_MORE,
+                "server.forward-headers-strategy=native",
+                "connlimit.trusted-proxies=192.0.2.0/24")) {
+            assertThat(app.warnings())
+                    .containsExactly(
+                            "The clients behind a proxy are not limited: connlimit reads no forwarded headers in Reactor Netty");
         }
     }
 }
