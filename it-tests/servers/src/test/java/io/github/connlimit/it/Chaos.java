@@ -55,7 +55,7 @@ final class Chaos {
             Move.WAIT,
             Move.WAIT);
 
-    private final TestBed<? extends ContainerServer> bed;
+    private final TestBed<? extends TestServer> bed;
     private final long seed;
     private final Random random;
     private final Crowd crowd;
@@ -71,7 +71,7 @@ final class Chaos {
     private int checks;
     private int mostAtOnce;
 
-    Chaos(TestBed<? extends ContainerServer> bed, ChaosProtocol protocol, long seed) throws GeneralSecurityException {
+    Chaos(TestBed<? extends TestServer> bed, ChaosProtocol protocol, long seed) throws GeneralSecurityException {
         this.bed = bed;
         this.seed = seed;
         this.random = new Random(seed);
@@ -149,21 +149,28 @@ final class Chaos {
             case CHECK -> check();
             case RECONFIGURE -> history.reconfigure(limits());
             case RESTART_CONNECTOR -> {
-                crowd.serverStopping();
-                bed.server().stopConnector();
-                stopped();
-                bed.server().startConnector();
-                started();
+                if (bed.server() instanceof ContainerServer container) {
+                    restart(container::stopConnector, container::startConnector);
+                } else {
+                    restart(bed.server()::stop, bed.server()::start);
+                }
             }
-            case RESTART_SERVER -> {
-                crowd.serverStopping();
-                bed.server().stop();
-                stopped();
-                bed.server().start();
-                started();
-            }
+            case RESTART_SERVER -> restart(bed.server()::stop, bed.server()::start);
             default -> TimeUnit.MILLISECONDS.sleep(random.nextInt(100));
         }
+    }
+
+    private interface Step {
+
+        void run() throws Exception;
+    }
+
+    private void restart(Step stop, Step start) throws Exception {
+        crowd.serverStopping();
+        stop.run();
+        stopped();
+        start.run();
+        started();
     }
 
     /** Nobody is accepted now, so clients need not stand still. They could not: Tomcat leaves its backlog open. */

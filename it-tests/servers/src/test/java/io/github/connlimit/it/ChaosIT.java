@@ -43,7 +43,14 @@ class ChaosIT {
         everythingAtOnce(TomcatServer::nio2, protocol);
     }
 
-    private <S extends ContainerServer> void everythingAtOnce(TestServer.Factory<S> factory, ChaosProtocol protocol)
+    @ParameterizedTest
+    @EnumSource
+    @Tag("netty")
+    void reactorNetty(ChaosProtocol protocol) throws Exception {
+        everythingAtOnce(ReactorNettyServer::new, protocol);
+    }
+
+    private <S extends TestServer> void everythingAtOnce(TestServer.Factory<S> factory, ChaosProtocol protocol)
             throws Exception {
         // What the container makes once and keeps.
         chaos(factory, protocol, Duration.ofMillis(500), new StringBuilder());
@@ -57,7 +64,7 @@ class ChaosIT {
         }
     }
 
-    private <S extends ContainerServer> void chaos(
+    private <S extends TestServer> void chaos(
             TestServer.Factory<S> factory, ChaosProtocol protocol, Duration time, StringBuilder story)
             throws Exception {
         TestBed<S> bed = new TestBed<>(factory, protocol.transport());

@@ -22,6 +22,12 @@ final class ChaosLog {
                     "org.eclipse.jetty.util.thread.QueuedThreadPool: Job failed .*IllegalStateException: already released .*",
                     // The threads of a server that stops are gone while there is something to do.
                     "org.eclipse.jetty.http2.HTTP2Connection: .* java.util.concurrent.RejectedExecutionException: .*",
+                    // Netty says of each handshake that comes to nothing that it did.
+                    "io.netty.handler.ssl.ApplicationProtocolNegotiationHandler: .*",
+                    // Clients that break off a request or a connection, or the rules of HTTP/2.
+                    "reactor.netty.http.server.HttpServerOperations: .* Decoding failed: .*",
+                    "reactor.netty.channel.FluxReceive: .* An exception has been observed post termination.*",
+                    "io.netty.channel.DefaultChannelPipeline: .* reached at the tail .*(Http2|Socket|SSL)Exception.*",
                     // The virtual machine of the tests is started without.
                     "org.apache.catalina.loader.WebappClassLoaderBase: You need to add \"--add-opens=.*",
                     // NIO2 has one pool of threads, for as long as the connector exists.

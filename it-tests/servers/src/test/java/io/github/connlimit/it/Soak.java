@@ -66,6 +66,7 @@ final class Soak {
         add(JettyServer::new, ChaosProtocol.HTTP2);
         add(TomcatServer::nio, ChaosProtocol.TLS);
         add(TomcatServer::nio2, ChaosProtocol.PLAIN);
+        add(ReactorNettyServer::new, ChaosProtocol.HTTP2);
         long begin = System.nanoTime();
         long end = begin + duration.toNanos();
         for (Site site : sites) {
@@ -147,7 +148,8 @@ final class Soak {
         long timedOut = sites.stream()
                 .mapToLong(site -> site.limiter.snapshot(0).timedOut())
                 .sum();
-        String title = "connlimit soak, " + duration.toMinutes() + " minutes: Jetty, Tomcat NIO and NIO2";
+        String title =
+                "connlimit soak, " + duration.toMinutes() + " minutes: Jetty, Tomcat NIO and NIO2, Reactor Netty";
         String subtitle = String.format(
                 "%,d connections admitted, %,d refused, %,d timed out. The clients leave %d seconds before the end.",
                 admitted, refused, timedOut, QUIET.toSeconds());
