@@ -115,7 +115,8 @@ class DocsTest {
         Matcher shown = DEPENDENCY.matcher(Docs.snippet("dependency")
                 + Docs.snippet("micrometer-dependency")
                 + Docs.snippet("page-dependency")
-                + Docs.snippet("spring-boot-dependency"));
+                + Docs.snippet("spring-boot-dependency")
+                + Docs.snippet("vertx-dependency"));
         int count = 0;
         while (shown.find()) {
             count++;

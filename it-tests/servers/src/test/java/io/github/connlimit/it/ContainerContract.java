@@ -8,7 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** What every limited HTTP server fulfils, in clear text or over TLS. */
-interface ContainerContract extends HttpContract, HeaderTimeoutContract, RespondContract {
+interface ContainerContract extends HttpContract, StreamContract, HeaderTimeoutContract, RespondContract {
 
     @Override
     TestBed<? extends ContainerServer> bed();

@@ -23,6 +23,7 @@ final class Http2Connection {
     private static final int ACK = 0x1;
     private static final int END_STREAM = 0x1;
     private static final int END_HEADERS = 0x4;
+    private static final int PRIORITY = 0x20;
 
     /** The field {@code :status: 200}, by its index in the static table of HPACK (RFC 7541). */
     private static final int STATUS_200 = 0x88;
@@ -174,7 +175,7 @@ final class Http2Connection {
     }
 
     private void readHeaders(int stream, int flags, byte[] payload) throws IOException {
-        int first = 0;
+        int first = (flags & PRIORITY) != 0 ? 5 : 0;
         // Changes of the size of the dynamic table.
         while ((payload[first] & 0xe0) == 0x20) {
             first += (payload[first] & 0x1f) == 0x1f ? 3 : 1;
@@ -183,7 +184,8 @@ final class Http2Connection {
         if (STATUS.contains(status) && TOO_MANY.contains(HexFormat.of().formatHex(payload, first + 1, first + 5))) {
             refused.add(stream);
         } else if (status != STATUS_200) {
-            throw new IOException("neither status 200 nor 429 on stream " + stream);
+            throw new IOException("neither status 200 nor 429 on stream " + stream + ": "
+                    + HexFormat.of().formatHex(payload));
         }
         if ((flags & END_HEADERS) == 0) {
             throw new IOException("more than one frame of headers on stream " + stream);

@@ -7,12 +7,15 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
+import io.github.connlimit.netty.ConnectionLimitChannelFactory;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.netty.ConnectionLimitProxyHandler;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFactory;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.DefaultChannelId;
@@ -478,6 +481,45 @@ class NettyIT {
         for (TestConnection connection : served.subList(1, 3)) {
             assertThat(isServed(connection)).isTrue();
         }
+    }
+
+    @Test
+    void limitsTheChannelsOfAFactory() throws Exception {
+        // tag::netty-channel-factory[]
+        ConnectionLimitHandler handler = new ConnectionLimitHandler(limiter);
+        ChannelFactory<ServerChannel> channels =
+                new ConnectionLimitChannelFactory<>(NioServerSocketChannel::new, address -> Optional.of(handler));
+        // end::netty-channel-factory[]
+        Channel server = bind(channels).sync().channel();
+        for (int i = 0; i < 3; i++) {
+            assertThat(isServed(connect(ALICE, server))).isTrue();
+        }
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(isServed(connect(BOB, server))).isTrue();
+    }
+
+    @Test
+    void aFactoryBindsNothingThatItCannotLimit() {
+        IllegalStateException failure = new IllegalStateException("no limits");
+        ChannelFactory<ServerChannel> channels =
+                new ConnectionLimitChannelFactory<>(NioServerSocketChannel::new, address -> {
+                    throw failure;
+                });
+        assertThat(bind(channels).awaitUninterruptibly().cause()).isSameAs(failure);
+    }
+
+    private ChannelFuture bind(ChannelFactory<ServerChannel> channels) {
+        EventLoopGroup group = nio();
+        return new ServerBootstrap()
+                .group(group, group)
+                .channelFactory(channels)
+                .childHandler(new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        withAnswer(channel);
+                    }
+                })
+                .bind(anyPort());
     }
 
     @Test

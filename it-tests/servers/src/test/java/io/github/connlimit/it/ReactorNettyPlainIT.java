@@ -4,7 +4,7 @@ import org.junit.jupiter.api.Tag;
 
 @Tag("netty")
 class ReactorNettyPlainIT extends ConnectionLimitContract<ReactorNettyServer>
-        implements HttpContract, PlainRespondContract {
+        implements HttpContract, StreamContract, PlainRespondContract {
 
     ReactorNettyPlainIT() {
         super(ReactorNettyServer::new, Transport.PLAIN);

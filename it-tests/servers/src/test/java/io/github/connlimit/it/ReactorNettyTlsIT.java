@@ -4,7 +4,7 @@ import org.junit.jupiter.api.Tag;
 
 @Tag("netty")
 class ReactorNettyTlsIT extends ConnectionLimitContract<ReactorNettyServer>
-        implements HttpContract, TlsContract, SocketServerContract {
+        implements HttpContract, StreamContract, TlsContract, SocketServerContract {
 
     ReactorNettyTlsIT() {
         super(ReactorNettyServer::new, Transport.TLS);

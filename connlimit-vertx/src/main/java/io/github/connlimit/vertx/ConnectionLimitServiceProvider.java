@@ -1,0 +1,42 @@
+package io.github.connlimit.vertx;
+
+import io.github.connlimit.netty.ServerHandlers;
+import io.vertx.core.internal.VertxBootstrap;
+import io.vertx.core.spi.VertxServiceProvider;
+import io.vertx.core.spi.transport.Transport;
+
+/**
+ * Limits all servers of a Vert.x 5 instance. Vert.x finds it on the class path; there is nothing to call. What limits a
+ * server is up to {@link ServerHandlers#find()}.
+ *
+ * @since 0.1.0
+ */
+public final class ConnectionLimitServiceProvider implements VertxServiceProvider {
+
+    private static final System.Logger LOGGER = System.getLogger(ConnectionLimitServiceProvider.class.getName());
+
+    /** Made by Vert.x. */
+    public ConnectionLimitServiceProvider() {}
+
+    /**
+     * Called by Vert.x when an instance is made.
+     *
+     * @param bootstrap knows the transport
+     * @throws IllegalArgumentException if the limits are bad
+     */
+    @Override
+    public void init(VertxBootstrap bootstrap) {
+        Transport transport = bootstrap.transport() == null
+                ? io.vertx.core.transport.Transport.NIO.implementation()
+                : bootstrap.transport();
+        try {
+            transport.datagramChannelFactory();
+        } catch (LinkageError ofAnOldVersion) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "Connections are not limited: this is an old version of Vert.x, and connlimit needs 5.1 or later");
+            return;
+        }
+        bootstrap.transport(new LimitedTransport(transport, ServerHandlers.find()));
+    }
+}

@@ -1,0 +1,11 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("vertx")
+class VertxPlainIT extends ConnectionLimitContract<VertxServer> implements HttpContract, PlainRespondContract {
+
+    VertxPlainIT() {
+        super(VertxServer::new, Transport.PLAIN);
+    }
+}

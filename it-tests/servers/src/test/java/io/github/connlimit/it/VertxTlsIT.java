@@ -1,0 +1,12 @@
+package io.github.connlimit.it;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("vertx")
+class VertxTlsIT extends ConnectionLimitContract<VertxServer>
+        implements HttpContract, TlsContract, SocketServerContract {
+
+    VertxTlsIT() {
+        super(VertxServer::new, Transport.TLS);
+    }
+}
