@@ -20,6 +20,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.DefaultChannelId;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.SimpleChannelInboundHandler;
@@ -30,6 +31,9 @@ import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.uring.IoUring;
+import io.netty.channel.uring.IoUringIoHandler;
+import io.netty.channel.uring.IoUringServerSocketChannel;
 import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
 import io.netty.handler.ssl.OptionalSslHandler;
 import io.netty.handler.ssl.SniHandler;
@@ -547,14 +551,20 @@ class NettyIT {
         assumeTrue(
                 Epoll.isAvailable(),
                 () -> "not tested with epoll, whose native part is not to be had here: " + Epoll.unavailabilityCause());
-        EventLoopGroup group = ended(new MultiThreadIoEventLoopGroup(2, EpollIoHandler.newFactory()));
-        Channel server = start(
-                new ConnectionLimitHandler(limiter),
-                group,
-                group,
-                EpollServerSocketChannel.class,
-                anyPort(),
-                channel -> {});
+        assertLimits(EpollIoHandler.newFactory(), EpollServerSocketChannel.class);
+    }
+
+    @Test
+    void limitsWithIoUring() throws Exception {
+        assumeTrue(
+                IoUring.isAvailable(),
+                () -> "not tested with io_uring, which is not to be had here: " + IoUring.unavailabilityCause());
+        assertLimits(IoUringIoHandler.newFactory(), IoUringServerSocketChannel.class);
+    }
+
+    private void assertLimits(IoHandlerFactory handlers, Class<? extends ServerChannel> transport) throws Exception {
+        EventLoopGroup group = ended(new MultiThreadIoEventLoopGroup(2, handlers));
+        Channel server = start(new ConnectionLimitHandler(limiter), group, group, transport, anyPort(), channel -> {});
         for (int i = 0; i < 3; i++) {
             assertThat(isServed(connect(ALICE, server))).isTrue();
         }
