@@ -1,0 +1,14 @@
+package io.github.connlimit.cluster;
+
+/**
+ * What a node asks for.
+ *
+ * @param node a name that no other node has, and none has had before: letters, digits and hyphens
+ * @param client as it is to be known by all nodes
+ * @param number larger than that of each earlier request of this node
+ * @param wanted connections at once, 0 to give all of them back. If it is less than what the node holds, the node must have
+ *     ceased to use the rest
+ * @param held what the node has now, by an earlier reservation whose lease has not ended; 0 if it has none
+ * @param limit what the client may have on all nodes together
+ */
+record ReservationRequest(String node, String client, long number, int wanted, int held, int limit) {}

@@ -1,0 +1,32 @@
+package io.github.connlimit.cluster;
+
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Keeps the reservations of all nodes. For each client, whatever the order in which requests arrive, and if some arrive late,
+ * twice or never:
+ *
+ * <ul>
+ *   <li>those of all nodes whose leases last never exceed the limit, if all nodes ask with the same one;
+ *   <li>a node that wants more gets half of what is left, rounded up, and at most what it wants;
+ *   <li>a lease begins when the request is carried out, and so ends no sooner than one that is counted from the moment in
+ *       which the request was sent.
+ * </ul>
+ *
+ * <p>Implementations are thread-safe, and never wait.
+ */
+interface ReservationStore extends AutoCloseable {
+
+    /**
+     * Asks for reservations, each of which begins a new lease.
+     *
+     * @param requests for different clients
+     * @return the answers in the order of the requests; each fails if there is none in time
+     */
+    List<CompletionStage<Reservation>> reserve(List<ReservationRequest> requests);
+
+    /** Gives back what it has; answers that are still out fail. */
+    @Override
+    void close();
+}

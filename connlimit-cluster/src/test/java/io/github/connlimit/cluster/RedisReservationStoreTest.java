@@ -1,0 +1,247 @@
+package io.github.connlimit.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(120)
+class RedisReservationStoreTest {
+
+    private static final Duration LONG = Duration.ofHours(1);
+    private static final Duration PATIENCE = Duration.ofSeconds(2);
+    private static final Duration DEADLINE = Duration.ofSeconds(20);
+    private static final String CLIENT = "192.0.2.1/32";
+
+    private static RedisProcess redis;
+
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private long number;
+
+    @BeforeAll
+    static void startRedis() throws Exception {
+        redis = new RedisProcess().start();
+    }
+
+    @AfterAll
+    static void stopRedis() throws Exception {
+        redis.close();
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        for (AutoCloseable one : open) {
+            one.close();
+        }
+        forgetAll();
+    }
+
+    private static void forgetAll() {
+        try (RedisClient client = RedisClient.create(redis.uri());
+                StatefulRedisConnection<String, String> connection = client.connect()) {
+            connection.sync().flushall();
+        }
+    }
+
+    private static List<String> keys() {
+        try (RedisClient client = RedisClient.create(redis.uri());
+                StatefulRedisConnection<String, String> connection = client.connect()) {
+            return connection.sync().keys("*");
+        }
+    }
+
+    private ReservationStore store(RedisProcess engine, Duration lease) {
+        RedisReservationStore store = new RedisReservationStore(engine.uri(), "test", lease, PATIENCE);
+        open.add(store);
+        await("a connection").atMost(DEADLINE).ignoreExceptions().until(() -> {
+            reserve(store, request("nobody", 0, 0, 1));
+            return true;
+        });
+        return store;
+    }
+
+    private ReservationStore store(Duration lease) {
+        return store(redis, lease);
+    }
+
+    private ReservationRequest request(String node, int wanted, int held, int limit) {
+        return new ReservationRequest(node, CLIENT, ++number, wanted, held, limit);
+    }
+
+    private static <T> T get(CompletionStage<T> stage) throws Exception {
+        return stage.toCompletableFuture().get(20, TimeUnit.SECONDS);
+    }
+
+    private static Reservation reserve(ReservationStore store, ReservationRequest request) throws Exception {
+        return get(store.reserve(List.of(request)).get(0));
+    }
+
+    private Reservation reserve(ReservationStore store, String node, int wanted) throws Exception {
+        return reserve(store, request(node, wanted, 0, 100));
+    }
+
+    @Test
+    void aNodeAloneSoonHasTheWholeLimit() throws Exception {
+        ReservationStore store = store(LONG);
+        List<Integer> grants = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            grants.add(reserve(store, "a", 100).connections());
+        }
+        assertThat(grants).containsExactly(50, 75, 88, 94, 97, 99, 100, 100);
+    }
+
+    @Test
+    void whoComesLaterFindsSomething() throws Exception {
+        ReservationStore store = store(LONG);
+        assertThat(reserve(store, "a", 100)).isEqualTo(new Reservation(50, 50));
+        assertThat(reserve(store, "b", 100)).isEqualTo(new Reservation(25, 25));
+        assertThat(reserve(store, "c", 100)).isEqualTo(new Reservation(13, 12));
+        assertThat(reserve(store, "d", 5)).isEqualTo(new Reservation(5, 7));
+    }
+
+    @Test
+    void whatIsGivenBackIsLeftForOthers() throws Exception {
+        ReservationStore store = store(LONG);
+        assertThat(reserve(store, "a", 50).connections()).isEqualTo(50);
+        assertThat(reserve(store, "a", 10)).isEqualTo(new Reservation(10, 90));
+        assertThat(reserve(store, "b", 45).connections()).isEqualTo(45);
+        assertThat(reserve(store, "a", 0)).isEqualTo(new Reservation(0, 55));
+        assertThat(reserve(store, "b", 0)).isEqualTo(new Reservation(0, 100));
+        assertThat(keys()).isEmpty();
+    }
+
+    @Test
+    void aLoweredLimitTakesFromWhoAsksNext() throws Exception {
+        ReservationStore store = store(LONG);
+        reserve(store, "a", 40);
+        reserve(store, "b", 30);
+        assertThat(reserve(store, request("a", 40, 40, 50))).isEqualTo(new Reservation(20, 0));
+        assertThat(reserve(store, request("b", 30, 30, 20))).isEqualTo(new Reservation(0, 0));
+    }
+
+    @Test
+    void aReservationEndsWithItsLease() throws Exception {
+        ReservationStore store = store(Duration.ofMillis(500));
+        assertThat(reserve(store, "a", 50).connections()).isEqualTo(50);
+        await("the end of the lease")
+                .atMost(DEADLINE)
+                .until(() -> reserve(store, "b", 50).connections() == 50);
+        await("no keys are left").atMost(DEADLINE).until(() -> keys().isEmpty());
+    }
+
+    @Test
+    void aRequestThatWasOvertakenChangesNothing() throws Exception {
+        ReservationStore store = store(LONG);
+        ReservationRequest early = request("a", 10, 0, 100);
+        assertThat(reserve(store, request("a", 40, 0, 100)).connections()).isEqualTo(40);
+        assertThat(reserve(store, early)).isEqualTo(new Reservation(40, Reservation.LATE));
+        assertThat(reserve(store, "b", 100)).isEqualTo(new Reservation(30, 30));
+    }
+
+    @Test
+    void nodesPutBackWhatTheEngineHasForgotten() throws Exception {
+        ReservationStore store = store(LONG);
+        assertThat(reserve(store, "a", 50).connections()).isEqualTo(50);
+        forgetAll();
+        assertThat(reserve(store, request("a", 50, 50, 100))).isEqualTo(new Reservation(50, 50));
+    }
+
+    @Test
+    void manyRequestsGoTogether() throws Exception {
+        ReservationStore store = store(LONG);
+        List<ReservationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 1000; i++) {
+            requests.add(new ReservationRequest("a", "client-" + i, ++number, 1 + i % 50, 0, 100));
+        }
+        List<CompletionStage<Reservation>> answers = store.reserve(requests);
+        for (int i = 0; i < 1000; i++) {
+            assertThat(get(answers.get(i)).connections()).isEqualTo(1 + i % 50);
+        }
+    }
+
+    /** The script and its twin in Java, which other tests go by, answer alike. */
+    @Test
+    void doesWhatTheSimulationDoes() throws Exception {
+        ReservationStore store = store(LONG);
+        SimulatedEngine simulated = new SimulatedEngine(LONG.toMillis());
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        for (int i = 0; i < 3000; i++) {
+            if (random.nextInt(100) == 0) {
+                forgetAll();
+                simulated.forget();
+            }
+            ReservationRequest request = new ReservationRequest(
+                    "node-" + random.nextInt(4),
+                    "client-" + random.nextInt(3),
+                    // Some come late.
+                    Math.max(1, ++number - random.nextInt(4)),
+                    random.nextInt(60),
+                    random.nextInt(4) == 0 ? random.nextInt(40) : 0,
+                    random.nextInt(10) == 0 ? 1 + random.nextInt(60) : 50);
+            assertThat(reserve(store, request))
+                    .as("seed %d, request %d, %s", seed, i, request)
+                    .isEqualTo(simulated.reserve(request));
+        }
+    }
+
+    @Test
+    void anEngineThatIsGoneFailsTheAnswersAndIsUsedAgainWhenItIsBack() throws Exception {
+        try (RedisProcess other = new RedisProcess().start()) {
+            ReservationStore store = store(other, LONG);
+            assertThat(reserve(store, "a", 50).connections()).isEqualTo(50);
+            other.kill();
+            await("failures")
+                    .atMost(DEADLINE)
+                    .untilAsserted(() ->
+                            assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class));
+            other.start();
+            // It knows neither the script nor the reservations.
+            await("answers")
+                    .atMost(DEADLINE)
+                    .ignoreExceptions()
+                    .until(() -> reserve(store, request("a", 50, 50, 100)).connections() == 50);
+        }
+    }
+
+    @Test
+    void anEngineThatHangsFailsTheAnswersInTime() throws Exception {
+        try (RedisProcess other = new RedisProcess().start()) {
+            ReservationStore store = store(other, LONG);
+            other.freeze();
+            assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class);
+            other.thaw();
+            await("answers")
+                    .atMost(DEADLINE)
+                    .ignoreExceptions()
+                    .until(() -> reserve(store, "a", 50).connections() > 0);
+        }
+    }
+
+    @Test
+    void anEngineThatComesLaterIsFound() throws Exception {
+        try (RedisProcess late = new RedisProcess();
+                RedisReservationStore store = new RedisReservationStore(late.uri(), "test", LONG, PATIENCE)) {
+            assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class);
+            late.start();
+            await("answers")
+                    .atMost(DEADLINE)
+                    .ignoreExceptions()
+                    .until(() -> reserve(store, "a", 50).connections() == 50);
+        }
+    }
+}
