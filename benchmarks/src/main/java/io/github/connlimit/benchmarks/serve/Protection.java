@@ -25,7 +25,7 @@ public enum Protection {
     /** Jetty only: a connector that refuses in {@code accept}, in place of a listener. */
     CONNLIMIT_CONNECTOR("connlimit, `ConnectionLimitConnector`"),
 
-    /** Jetty only: the least that a listener can do to refuse. */
+    /** Jetty and Netty: the least that a listener, or a handler, can do to refuse. */
     BARE_LISTENER("a bare listener that resets"),
 
     /** Jetty only. */

@@ -35,6 +35,7 @@ public final class ServeCommand implements Callable<Integer> {
             case JETTY -> JettyServing.start(setup);
             case TOMCAT -> TomcatServing.start(setup, false);
             case TOMCAT_NIO2 -> TomcatServing.start(setup, true);
+            case NETTY -> NettyServing.start(setup);
             case LOOP_RESET -> AcceptLoop.start(setup, true);
             case LOOP_CLOSE -> AcceptLoop.start(setup, false);
             case LOOP_NIO2 -> AsynchronousAcceptLoop.start(setup);

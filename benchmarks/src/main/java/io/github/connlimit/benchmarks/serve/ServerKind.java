@@ -9,6 +9,7 @@ public enum ServerKind {
     JETTY("Jetty"),
     TOMCAT("Tomcat NIO"),
     TOMCAT_NIO2("Tomcat NIO2"),
+    NETTY("Netty"),
 
     /** Accepts and resets: the most that a Java process can refuse. */
     LOOP_RESET("bare accept-and-reset loop"),

@@ -188,7 +188,11 @@ final class AttackPart {
             case FLOOD -> protectionsFromFlood(server);
             case RESTLESS -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.RATE);
             case NETWORK -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.NETWORKS);
-            case HEADERS -> List.of(Protection.NONE, Protection.CONNLIMIT, Protection.HEADERS);
+            // In Netty, where a header ends is up to the application.
+            case HEADERS ->
+                server == ServerKind.NETTY
+                        ? List.of(Protection.NONE, Protection.CONNLIMIT)
+                        : List.of(Protection.NONE, Protection.CONNLIMIT, Protection.HEADERS);
         };
     }
 

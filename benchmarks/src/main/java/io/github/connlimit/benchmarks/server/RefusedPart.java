@@ -92,6 +92,9 @@ final class RefusedPart {
                 subjects.add(new Subject(server, Protection.BARE_LISTENER));
                 subjects.add(new Subject(server, Protection.CONNLIMIT_CONNECTOR));
             }
+            if (server == ServerKind.NETTY) {
+                subjects.add(new Subject(server, Protection.BARE_LISTENER));
+            }
             if (server == ServerKind.TOMCAT_NIO2) {
                 subjects.add(new Subject(ServerKind.LOOP_NIO2, Protection.NONE));
             }

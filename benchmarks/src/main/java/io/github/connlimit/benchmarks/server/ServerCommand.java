@@ -26,7 +26,11 @@ public final class ServerCommand implements Callable<Integer> {
     @Option(names = "--parts", split = ",", description = "Default: all of ${COMPLETION-CANDIDATES}.")
     private List<Part> parts = List.of(Part.values());
 
-    @Option(names = "--servers", split = ",", defaultValue = "jetty,tomcat,tomcat-nio2", description = "Default: all.")
+    @Option(
+            names = "--servers",
+            split = ",",
+            defaultValue = "jetty,tomcat,tomcat-nio2,netty",
+            description = "Default: all.")
     private List<String> servers;
 
     @Option(

@@ -67,12 +67,20 @@ class ServingTest {
         check(TomcatServing.start(TestServers.setup(protection, false), true), protection);
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"NONE", "CONNLIMIT", "TARPIT", "RATE", "NETWORKS"})
+    void nettyAnswers(Protection protection) throws Exception {
+        check(NettyServing.start(TestServers.setup(protection, false)), protection);
+    }
+
     @Test
     void whatAServerDoesNotHaveIsAnError() {
         assertThatThrownBy(() -> JettyServing.start(TestServers.setup(Protection.SEMAPHORE, false)))
                 .hasMessage("protection: \"semaphore\" is not allowed; Jetty has no such thing");
         assertThatThrownBy(() -> TomcatServing.start(TestServers.setup(Protection.DOS, false), false))
                 .hasMessage("protection: \"dos\" is not allowed; Tomcat has no such thing");
+        assertThatThrownBy(() -> NettyServing.start(TestServers.setup(Protection.HEADERS, false)))
+                .hasMessage("protection: \"headers\" is not allowed; Netty has no such thing");
     }
 
     private static void check(int port, Protection protection) throws IOException {
