@@ -4,17 +4,21 @@ package io.github.connlimit.cluster;
  * What a node holds for one client, by the requests that it sends and the answers that it gets. It never holds more than
  * the engine has for it, whatever becomes of requests and answers on their way: what it wants to give back it has ceased to
  * use before it says so, an answer counts only if it is that to the latest request, and its lease has begun when that was
- * sent. Not thread-safe. All times are in nanoseconds, of one clock of the node.
+ * sent. All times are in nanoseconds, of one clock of the node. {@link #held} may be called by any thread; all else by one
+ * at a time.
  */
 final class HeldReservation {
+
+    private static final Held NOTHING = new Held(0, 0);
 
     private final String node;
     private final String client;
     private final long leaseNanos;
-    private int connections;
-    private long endNanos;
     private long latestNumber;
     private long latestSentNanos;
+    private volatile Held held = NOTHING;
+
+    private record Held(int connections, long endNanos) {}
 
     HeldReservation(String node, String client, long leaseNanos) {
         this.node = node;
@@ -24,7 +28,8 @@ final class HeldReservation {
 
     /** {@return so many connections at once, 0 if the lease has ended} */
     int held(long nowNanos) {
-        return connections > 0 && nowNanos - endNanos < 0 ? connections : 0;
+        Held now = held;
+        return now.connections > 0 && nowNanos - now.endNanos < 0 ? now.connections : 0;
     }
 
     /**
@@ -33,17 +38,23 @@ final class HeldReservation {
      * @param number larger than that of each earlier request of this node
      */
     ReservationRequest ask(long number, int wanted, int limit, long nowNanos) {
-        connections = Math.min(held(nowNanos), wanted);
+        int connections = Math.min(held(nowNanos), wanted);
+        held = new Held(connections, held.endNanos);
         latestNumber = number;
         latestSentNanos = nowNanos;
         return new ReservationRequest(node, client, number, wanted, connections, limit);
     }
 
-    /** Takes the answer to a request; that to any other than the latest changes nothing. */
-    void answered(long number, Reservation answer) {
-        if (number == latestNumber && !answer.isLate()) {
-            connections = answer.connections();
-            endNanos = latestSentNanos + leaseNanos;
+    /**
+     * Takes the answer to a request; that to any other than the latest changes nothing.
+     *
+     * @return whether it was that
+     */
+    boolean answered(long number, Reservation answer) {
+        if (number != latestNumber || answer.isLate()) {
+            return false;
         }
+        held = new Held(answer.connections(), latestSentNanos + leaseNanos);
+        return true;
     }
 }

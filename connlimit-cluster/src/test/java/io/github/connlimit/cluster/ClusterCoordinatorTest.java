@@ -1,0 +1,342 @@
+package io.github.connlimit.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import net.jqwik.api.Example;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+
+/** Several nodes with a simulated engine and a simulated clock. */
+class ClusterCoordinatorTest {
+
+    private static final Duration LEASE = Duration.ofSeconds(10);
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
+    private static final int TICK_MILLIS = 10;
+    private static final String CLIENT = "192.0.2.1/32";
+    private static final int LIMIT = 100;
+    private static final int FREE = 10;
+
+    private final SimulatedEngine engine = new SimulatedEngine(LEASE.toMillis());
+    private long nowNanos = 42;
+    private boolean away;
+    private int requests;
+
+    /** What the nodes have sent, and when it arrives. */
+    private final List<Runnable> later = new ArrayList<>();
+
+    private boolean delayed;
+
+    private final class Store implements ReservationStore {
+
+        @Override
+        public List<CompletionStage<Reservation>> reserve(List<ReservationRequest> asked) {
+            requests += asked.size();
+            return asked.stream().map(this::reserve).toList();
+        }
+
+        private CompletionStage<Reservation> reserve(ReservationRequest request) {
+            CompletableFuture<Reservation> answer = new CompletableFuture<>();
+            Runnable delivery = () -> {
+                if (away) {
+                    answer.completeExceptionally(new IllegalStateException("away"));
+                } else {
+                    answer.complete(engine.reserve(request));
+                }
+            };
+            if (delayed) {
+                later.add(delivery);
+            } else {
+                delivery.run();
+            }
+            return answer;
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private final class Server implements ClusterCoordinator.Local<String> {
+
+        private final Map<String, Integer> open = new HashMap<>();
+        private final ClusterCoordinator<String> coordinator;
+        private int limit = LIMIT;
+        private Runnable whenLookedAt = () -> {};
+
+        private Server(String name, OnClusterError onError) {
+            coordinator = new ClusterCoordinator<>(
+                    new ClusterCoordinator.Node(name, FREE, LEASE, PATIENCE, onError),
+                    new Store(),
+                    this,
+                    () -> nowNanos);
+        }
+
+        @Override
+        public int open(String client) {
+            int before = open.getOrDefault(client, 0);
+            whenLookedAt.run();
+            return before;
+        }
+
+        @Override
+        public int limit(String client) {
+            return limit;
+        }
+
+        private boolean connect(String client) {
+            boolean admitted = open(client) < coordinator.allowed(client, open(client), limit);
+            if (admitted) {
+                open.merge(client, 1, Integer::sum);
+            }
+            return admitted;
+        }
+
+        private void close(int connections) {
+            open.merge(CLIENT, -connections, Integer::sum);
+        }
+    }
+
+    private Server[] servers(int count, OnClusterError onError) {
+        return IntStream.range(0, count)
+                .mapToObj(i -> new Server("node-" + i, onError))
+                .toArray(Server[]::new);
+    }
+
+    private Server[] servers(int count) {
+        return servers(count, OnClusterError.LOCAL);
+    }
+
+    private void pass(long millis) {
+        nowNanos += TimeUnit.MILLISECONDS.toNanos(millis);
+        engine.pass(millis);
+    }
+
+    private void tick(Server... servers) {
+        for (Server server : servers) {
+            server.coordinator.tick();
+        }
+        pass(TICK_MILLIS);
+    }
+
+    private static int total(Server... servers) {
+        return Arrays.stream(servers).mapToInt(server -> server.open(CLIENT)).sum();
+    }
+
+    /** Each server is asked for more than it will ever admit, in turn. */
+    private int flood(int ticks, Server... servers) {
+        int most = 0;
+        for (int i = 0; i < ticks; i++) {
+            for (int attempt = 0; attempt < 20; attempt++) {
+                for (Server server : servers) {
+                    server.connect(CLIENT);
+                }
+                most = Math.max(most, total(servers));
+            }
+            tick(servers);
+        }
+        return most;
+    }
+
+    @Example
+    void aNodeAloneHasTheWholeLimitWithinASecond() {
+        Server[] alone = servers(1);
+        flood(100, alone);
+        assertThat(total(alone)).isEqualTo(LIMIT);
+        assertThat(requests).isLessThan(20);
+    }
+
+    @Example
+    void floodedNodesStayWithinTheBoundAndShare() {
+        Server[] three = servers(3);
+        int most = flood(3000, three);
+        assertThat(most).isBetween(LIMIT, LIMIT + 2 * FREE);
+        for (Server server : three) {
+            assertThat(server.open(CLIENT)).isGreaterThanOrEqualTo(FREE);
+        }
+        // Who gets nothing more does not ask all the time.
+        assertThat(requests).isLessThan(30 * 3 * 12);
+    }
+
+    @Example
+    void clientsWithFewConnectionsCostNothing() {
+        Server[] three = servers(3);
+        for (int i = 0; i < 100_000; i++) {
+            for (Server server : three) {
+                assertThat(server.connect("client-" + i)).isTrue();
+            }
+        }
+        for (int i = 0; i < 1000; i++) {
+            tick(three);
+        }
+        assertThat(requests).isZero();
+        assertThat(three[0].coordinator.heavyClients()).isZero();
+    }
+
+    @Example
+    void aClientThatMovesIsNotKeptOut() {
+        Server[] two = servers(2);
+        flood(100, two[0]);
+        assertThat(two[0].open(CLIENT)).isEqualTo(LIMIT);
+        flood(100, two[1]);
+        assertThat(two[1].open(CLIENT)).isEqualTo(FREE);
+
+        two[0].close(LIMIT);
+        for (int i = 0; i < LEASE.toMillis() / 3 / TICK_MILLIS + 200; i++) {
+            two[1].connect(CLIENT);
+            two[1].connect(CLIENT);
+            tick(two);
+        }
+        assertThat(two[1].open(CLIENT)).isEqualTo(LIMIT);
+    }
+
+    @Example
+    void whatIsNotNeededIsGivenBackAndForgotten() {
+        Server[] one = servers(1);
+        flood(100, one);
+        one[0].close(LIMIT);
+        for (int i = 0; i < 2 * LEASE.toMillis() / TICK_MILLIS; i++) {
+            tick(one);
+        }
+        assertThat(one[0].coordinator.heavyClients()).isZero();
+        int before = requests;
+        for (int i = 0; i < 2 * LEASE.toMillis() / TICK_MILLIS; i++) {
+            tick(one);
+        }
+        assertThat(requests).isEqualTo(before);
+    }
+
+    /** By a decision that was under way when the coordinator had a look. */
+    @Example
+    void whatIsUsedMeanwhileIsNotGivenBack() {
+        Server[] two = servers(2);
+        flood(100, two[0]);
+        two[0].close(80);
+        pass(LEASE.toMillis() / 3);
+        two[0].whenLookedAt = () -> {
+            two[0].whenLookedAt = () -> {};
+            two[0].open.put(CLIENT, LIMIT);
+        };
+        tick(two[0]);
+        assertThat(total(two)).isEqualTo(LIMIT);
+        flood(200, two[1]);
+        assertThat(total(two)).isEqualTo(LIMIT + FREE);
+    }
+
+    @Example
+    void aNodeThatDiesGivesItsShareBackWithItsLease() {
+        Server[] two = servers(2);
+        flood(100, two[0]);
+        for (int i = 0; i < LEASE.toMillis() / TICK_MILLIS + 300; i++) {
+            two[1].connect(CLIENT);
+            two[1].connect(CLIENT);
+            tick(two[1]);
+        }
+        assertThat(two[1].open(CLIENT)).isEqualTo(LIMIT);
+    }
+
+    @Example
+    void withoutAnEngineTheLimitHoldsForEachNodeOnceTheLeaseHasEnded() {
+        Server[] one = servers(1, OnClusterError.LOCAL);
+        flood(3, one);
+        int held = one[0].open(CLIENT);
+        assertThat(held).isBetween(FREE, LIMIT - 1);
+        away = true;
+        int before = flood((int) (LEASE.toMillis() / 2 / TICK_MILLIS), one);
+        assertThat(before).isLessThan(LIMIT);
+        flood((int) (LEASE.toMillis() / TICK_MILLIS), one);
+        assertThat(one[0].coordinator.isAway()).isTrue();
+        assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
+
+        away = false;
+        flood(200, one);
+        assertThat(one[0].coordinator.isAway()).isFalse();
+        assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
+    }
+
+    @Example
+    void withoutAnEngineOnlyWhatIsFreeMayBeHadIfThatIsWanted() {
+        Server[] one = servers(1, OnClusterError.FREE);
+        away = true;
+        flood(2 * (int) (LEASE.toMillis() / TICK_MILLIS), one);
+        assertThat(one[0].open(CLIENT)).isEqualTo(FREE);
+        away = false;
+        flood(200, one);
+        assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
+    }
+
+    @Example
+    void anEngineThatHasForgottenIsToldAgain() {
+        Server[] two = servers(2);
+        flood(100, two[0]);
+        engine.forget();
+        // All nodes renew before anybody asks for more.
+        for (int i = 0; i < LEASE.toMillis() / 3 / TICK_MILLIS + 1; i++) {
+            tick(two[0]);
+        }
+        flood(300, two[1]);
+        assertThat(total(two)).isEqualTo(LIMIT + FREE);
+    }
+
+    @Example
+    void aLoweredLimitIsWhatTheNextGrantGoesBy() {
+        Server[] two = servers(2);
+        flood(200, two);
+        for (Server server : two) {
+            server.limit = 50;
+            server.close(server.open(CLIENT));
+        }
+        for (int i = 0; i < LEASE.toMillis() / TICK_MILLIS; i++) {
+            tick(two);
+        }
+        assertThat(flood(2000, two)).isBetween(50, 50 + FREE);
+    }
+
+    /** Answers come in any order, as long as leases do not end meanwhile. */
+    @Property(tries = 500)
+    void theBoundHoldsAlways(@ForAll long seed, @ForAll @IntRange(min = 1, max = 6) int nodes) {
+        Random random = new Random(seed);
+        Server[] servers = servers(nodes);
+        delayed = true;
+        for (int step = 0; step < 2000; step++) {
+            Server server = servers[random.nextInt(nodes)];
+            switch (random.nextInt(8)) {
+                case 0 -> server.close(random.nextInt(server.open(CLIENT) + 1));
+                case 1 -> {
+                    server.coordinator.tick();
+                    pass(random.nextInt(20));
+                }
+                case 2, 3 -> {
+                    if (!later.isEmpty()) {
+                        later.remove(random.nextInt(later.size())).run();
+                    }
+                }
+                default -> {
+                    for (int i = random.nextInt(20); i > 0; i--) {
+                        server.connect(CLIENT);
+                    }
+                }
+            }
+            if (step % 50 == 49) {
+                // All have their say before a lease ends.
+                for (Server one : servers) {
+                    one.coordinator.tick();
+                }
+                while (!later.isEmpty()) {
+                    later.remove(random.nextInt(later.size())).run();
+                }
+            }
+            assertThat(total(servers)).as("after step %d", step).isLessThanOrEqualTo(LIMIT + (nodes - 1) * FREE);
+        }
+    }
+}
