@@ -1,7 +1,9 @@
 package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.RefusalBudget;
 import java.io.IOException;
+import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.NetworkChannel;
 import java.util.function.Function;
 import org.apache.coyote.Processor;
@@ -70,9 +72,16 @@ final class LimitedHandler<S, U extends NetworkChannel> implements Handler<S> {
     }
 
     private void answerLateHeader(SocketWrapperBase<S> wrapper) {
+        // With NIO2, a thread of its own would go on with what TLS has to write, while Tomcat writes its goodbye into
+        // the
+        // same buffer. With NIO, what is left is written when Tomcat closes.
+        boolean waits = channelOf.apply(wrapper.getSocket()) instanceof AsynchronousSocketChannel;
         try {
-            wrapper.write(false, ConnectionPhase.timeoutResponse());
-            wrapper.flush(false);
+            if (waits) {
+                wrapper.setWriteTimeout(RefusalBudget.MAX_LINGER_MILLIS);
+            }
+            wrapper.write(waits, ConnectionPhase.timeoutResponse());
+            wrapper.flush(waits);
         } catch (IOException | RuntimeException gone) {
             // Then it is closed without an answer.
         }
