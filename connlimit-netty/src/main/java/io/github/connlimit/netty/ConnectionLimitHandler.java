@@ -154,7 +154,10 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      */
     @Override
     public void handlerRemoved(ChannelHandlerContext context) {
-        context.channel().attr(ACCEPTOR).getAndSet(null).stop();
+        Acceptor acceptor = context.channel().attr(ACCEPTOR).getAndSet(null);
+        if (acceptor != null) {
+            acceptor.stop();
+        }
     }
 
     /**
