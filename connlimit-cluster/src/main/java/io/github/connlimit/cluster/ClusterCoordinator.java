@@ -61,10 +61,12 @@ final class ClusterCoordinator<K> {
     private final long leaseNanos;
     private final Map<K, Share> shares = new ConcurrentHashMap<>();
 
-    /** Guarded by this, as all that follows. */
+    /** Of the latest request. Guarded by this. */
     private long number;
 
+    /** Written by the holder of this only, as the next one. */
     private volatile long lastAnswerNanos;
+
     private volatile boolean failing;
 
     ClusterCoordinator(Node node, ReservationStore store, Local<K> local, LongSupplier nanoTime) {
@@ -84,6 +86,7 @@ final class ClusterCoordinator<K> {
         /** Whether it has used half of what it may have. */
         private volatile boolean inDemand = true;
 
+        // Guarded by the coordinator, as all that follows.
         private boolean waiting;
         private boolean denied;
         private boolean asked;
