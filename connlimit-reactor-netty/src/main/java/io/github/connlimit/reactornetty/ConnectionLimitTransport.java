@@ -2,7 +2,9 @@ package io.github.connlimit.reactornetty;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.netty.ConnectionLimitHandler;
+import io.netty.channel.Channel;
 import java.util.Objects;
 import reactor.netty.http.server.HttpServer;
 import reactor.netty.tcp.TcpServer;
@@ -28,7 +30,20 @@ public final class ConnectionLimitTransport {
      * @return the server to be bound
      */
     public static HttpServer limit(HttpServer server, ConnectionLimiter limiter) {
-        return limit(server, limiter, server.configuration().isSecure());
+        return limit(server, limiter, null);
+    }
+
+    /**
+     * Limits an HTTP server that ends refused connections in a way of its own.
+     *
+     * @param server has its {@code secure(…)} already, if it speaks TLS
+     * @param limiter counts the connections; other servers may share it
+     * @param refusalHandler as {@link ConnectionLimitHandler} has it; {@code null} for what the limits say
+     * @return the server to be bound
+     */
+    public static HttpServer limit(
+            HttpServer server, ConnectionLimiter limiter, RefusalHandler<? super Channel> refusalHandler) {
+        return limit(server, handler(limiter, server.configuration().isSecure(), refusalHandler));
     }
 
     /**
@@ -39,14 +54,13 @@ public final class ConnectionLimitTransport {
      * @return the server to be bound. With {@link io.github.connlimit.Refusal#RESPOND} its clients get an answer of HTTP
      */
     public static TcpServer limit(TcpServer server, ConnectionLimiter limiter) {
-        return limit(server, limiter, server.configuration().isSecure());
+        return limit(server, handler(limiter, server.configuration().isSecure(), null));
     }
 
-    private static <T extends ServerTransport<T, C>, C extends ServerTransportConfig<C>> T limit(
-            T server, ConnectionLimiter limiter, boolean secure) {
-        return limit(
-                server,
-                new ConnectionLimitHandler(limiter, secure ? ConnectionPhase.HANDSHAKE : ConnectionPhase.FIRST_BYTE));
+    private static ConnectionLimitHandler handler(
+            ConnectionLimiter limiter, boolean secure, RefusalHandler<? super Channel> refusalHandler) {
+        return new ConnectionLimitHandler(
+                limiter, secure ? ConnectionPhase.HANDSHAKE : ConnectionPhase.FIRST_BYTE, refusalHandler);
     }
 
     /**

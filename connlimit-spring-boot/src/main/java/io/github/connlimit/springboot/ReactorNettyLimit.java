@@ -1,9 +1,7 @@
 package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
-import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.RefusalHandler;
-import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.reactornetty.ConnectionLimitTransport;
 import io.netty.channel.Channel;
 import java.util.List;
@@ -37,9 +35,7 @@ public final class ReactorNettyLimit implements ServerLimit {
      */
     public HttpServer limit(HttpServer server) {
         used = true;
-        ConnectionPhase firstPhase =
-                server.configuration().isSecure() ? ConnectionPhase.HANDSHAKE : ConnectionPhase.FIRST_BYTE;
-        return ConnectionLimitTransport.limit(server, new ConnectionLimitHandler(limiter, firstPhase, refusalHandler));
+        return ConnectionLimitTransport.limit(server, limiter, refusalHandler);
     }
 
     @Override

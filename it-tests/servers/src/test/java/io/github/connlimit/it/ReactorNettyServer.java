@@ -3,7 +3,6 @@ package io.github.connlimit.it;
 import static io.github.connlimit.reactornetty.ConnectionLimitTransport.limit;
 
 import io.github.connlimit.ConnectionPermit;
-import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
@@ -64,19 +63,11 @@ final class ReactorNettyServer implements TestServer {
         } else {
             server = server.protocol(HttpProtocol.H2C, HttpProtocol.HTTP11);
         }
-        bound = limited(server).bindNow();
+        bound = limit(server, setup.limiter(), setup.refusalHandler()).bindNow();
     }
 
     private SocketAddress address() {
         return setup.host() == null ? new InetSocketAddress(0) : new InetSocketAddress(setup.host(), 0);
-    }
-
-    private HttpServer limited(HttpServer server) {
-        if (setup.refusalHandler() == null) {
-            return limit(server, setup.limiter());
-        }
-        ConnectionPhase phase = setup.tls() ? ConnectionPhase.HANDSHAKE : ConnectionPhase.FIRST_BYTE;
-        return limit(server, new ConnectionLimitHandler(setup.limiter(), phase, setup.refusalHandler()));
     }
 
     private Publisher<Void> handle(HttpServerRequest request, HttpServerResponse response) {
