@@ -3,7 +3,7 @@ package io.github.connlimit;
 /**
  * One more connection of a client, to be decided and counted as one step.
  *
- * @param limits that hold for it
+ * @param inForce what holds for it
  * @param range of addresses that its client is in
  * @param part of the table that its client is in, or will be
  * @param client without connections if it is not in the table
@@ -11,7 +11,7 @@ package io.github.connlimit;
  */
 record Attempt(
         ConnectionLimiter limiter,
-        ConnectionLimits limits,
+        ConnectionLimiter.InForce inForce,
         RuleTable.Range range,
         ClientTable.Part part,
         Client client,
@@ -35,7 +35,7 @@ record Attempt(
 
     private RefusalReason count(boolean totalReached, boolean networkFull) {
         RefusalReason over = over(totalReached, networkFull);
-        if (over == null || limits.dryRun()) {
+        if (over == null || limits().dryRun()) {
             part.countUp(client, range.exempt());
             if (permit.isPending()) {
                 client.countPending();
@@ -48,6 +48,9 @@ record Attempt(
     private RefusalReason over(boolean totalReached, boolean networkFull) {
         if (ConnectionLimiter.reached(client.open(), range.limit()) && isEnforced()) {
             return RefusalReason.CONNECTIONS;
+        }
+        if (inForce.cluster() != null && isBeyondCluster() && isEnforced()) {
+            return RefusalReason.CLUSTER;
         }
         if (hasTooManyPending() && isEnforced()) {
             return RefusalReason.PENDING;
@@ -62,12 +65,21 @@ record Attempt(
         return isTooSoon() && isEnforced() ? RefusalReason.RATE : null;
     }
 
+    private boolean isBeyondCluster() {
+        int open = client.open();
+        return open >= limiter.allowed(limits(), inForce.cluster(), client, open, range.limit());
+    }
+
+    private ConnectionLimits limits() {
+        return inForce.limits();
+    }
+
     private boolean isEnforced() {
-        return limiter.isEnforced(limits);
+        return limiter.isEnforced(limits());
     }
 
     private boolean hasTooManyPending() {
-        int most = limits.maxPendingPerClient();
+        int most = limits().maxPendingPerClient();
         return most > 0 && permit.isPending() && !range.exempt() && client.pending() >= most;
     }
 

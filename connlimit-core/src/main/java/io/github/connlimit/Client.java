@@ -59,6 +59,10 @@ final class Client implements Stripe.Node<Client> {
         this(address.high() & IpAddress.highMask(prefix), address.low() & IpAddress.lowMask(prefix), prefix);
     }
 
+    Client(Cidr block) {
+        this(block.first(), block.prefix());
+    }
+
     boolean is(long high, long low, int prefix) {
         return this.high == high && this.low == low && this.prefix == (byte) prefix;
     }

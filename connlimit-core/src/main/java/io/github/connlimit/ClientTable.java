@@ -198,6 +198,15 @@ final class ClientTable {
         return open;
     }
 
+    /** How many connections a client has open, read after whatever its part was at has ended. */
+    int settledOpen(Client client) {
+        Part part = part(client.hash());
+        synchronized (part) {
+            Client present = part.get(client.hash(), client.high(), client.low(), client.prefix());
+            return present == null ? 0 : present.open();
+        }
+    }
+
     /**
      * Counts all clients in networks, those of one part after the other.
      *

@@ -52,12 +52,16 @@ public final class ConnectionLimiter {
     /** Held for each change of the limits, before the monitor of any part. */
     private final Lock changes = new ReentrantLock();
 
+    /** Used by the holder of {@link #changes} only. */
+    private final ClusterJoin join = new ClusterJoin();
+
     /**
      * The limits in force, another object for each time that they are put in force.
      *
      * @param networks that clients are counted in, {@code null} if there are none
+     * @param cluster that has a say, {@code null} if there is none
      */
-    private record InForce(ConnectionLimits limits, Networks networks) {}
+    record InForce(ConnectionLimits limits, Networks networks, ClusterLimits cluster) {}
 
     /**
      * Makes a limiter that has counted nothing yet.
@@ -71,8 +75,8 @@ public final class ConnectionLimiter {
 
     ConnectionLimiter(
             ConnectionLimits limits, LongSupplier nanoTime, System.Logger logger, LimiterListener... listeners) {
-        this.inForce =
-                new InForce(Objects.requireNonNull(limits, "limits"), Networks.of(limits.limitsOfNetworks(), null));
+        this.inForce = new InForce(
+                Objects.requireNonNull(limits, "limits"), Networks.of(limits.limitsOfNetworks(), null), null);
         this.clients.networks(inForce.networks);
         this.logger = logger;
         this.nanoTime = nanoTime;
@@ -172,6 +176,15 @@ public final class ConnectionLimiter {
                     refused(client, open, RefusalReason.CONNECTIONS, false);
                     return null;
                 }
+                // Its own branch, and a method that is not even loaded without a cluster: neither may make this one
+                // slower.
+                if (read.cluster != null
+                        && open >= allowed(read.limits, read.cluster, client, open, range.limit())
+                        && isEnforced(read.limits)
+                        && inForce == read) {
+                    refused(client, open, RefusalReason.CLUSTER, false);
+                    return null;
+                }
             }
             boolean near = total != Long.MAX_VALUE && clients.mayReach(total);
             if (near && !dryRun && clients.leastOpen() >= total && inForce == read) {
@@ -199,7 +212,7 @@ public final class ConnectionLimiter {
                     if (client == null) {
                         client = newcomer == null ? new Client(high, low, prefix) : newcomer;
                     }
-                    over = new Attempt(this, read.limits, range, part, client, permit, what).count(full);
+                    over = new Attempt(this, read, range, part, client, permit, what).count(full);
                     open = client.open();
                 }
             } finally {
@@ -229,19 +242,48 @@ public final class ConnectionLimiter {
         return open >= (limit == 0 ? Integer.MAX_VALUE : limit);
     }
 
+    /**
+     * How many connections a client may have on this node of a cluster.
+     *
+     * @param limit 0 for any number
+     */
+    int allowed(ConnectionLimits limits, ClusterLimits cluster, Client client, int open, int limit) {
+        if (limit == 0) {
+            return Integer.MAX_VALUE;
+        }
+        int free = limits.freeOf(limit);
+        // With less than half of what is free, nobody has to know of it.
+        if (free == limit || open < free / 2) {
+            return free;
+        }
+        try {
+            return Math.min(limit, cluster.allowed(client.cidr(), open, limit));
+        } catch (Throwable error) {
+            errors.report(Failure.CLUSTER, error);
+            return limit;
+        }
+    }
+
     /** @return whether one more of the client's connections was counted as a stream */
     boolean tryCountStream(Client client) {
         synchronized (clients.part(client.hash())) {
-            ConnectionLimits now = limits();
+            InForce read = inForce;
+            ConnectionLimits now = read.limits;
             int limit = now.table().limit(client);
             // Without a reserve or a limit there is nothing to keep streams from.
             boolean any = limit == 0 || now.reservedConnections() == 0;
-            if (!any && client.streams() >= limit - now.reservedConnections() && isEnforced(now)) {
+            if (!any && client.streams() >= forStreams(read, client, limit) && isEnforced(now)) {
                 return false;
             }
             countStream(client);
             return true;
         }
+    }
+
+    /** What the reserve leaves, or on a node of a cluster the same part of what the client may have there. */
+    private int forStreams(InForce read, Client client, int limit) {
+        int here = read.cluster == null ? limit : allowed(read.limits, read.cluster, client, client.open(), limit);
+        return here - (int) ((long) here * read.limits.reservedConnections() / limit);
     }
 
     /**
@@ -429,7 +471,9 @@ public final class ConnectionLimiter {
             if (before.limits != expected) {
                 return false;
             }
-            InForce after = new InForce(limits, Networks.of(limits.limitsOfNetworks(), before.networks));
+            join.check(before.limits, limits);
+            InForce after =
+                    new InForce(limits, Networks.of(limits.limitsOfNetworks(), before.networks), before.cluster);
             if (after.networks != null && !after.networks.areAllIn(before.networks)) {
                 countInAsWell(after.networks, before.networks);
             }
@@ -454,6 +498,84 @@ public final class ConnectionLimiter {
             clients.exclusively(() -> clients.networks(present));
             throw outOfMemory;
         }
+    }
+
+    /**
+     * Makes this limiter a node of the cluster that {@link ConnectionLimits#clusterUri()} names, if it names one, until all that
+     * have joined it have left. Adapters do so while their servers run. {@code clusterUri}, {@code clusterName} and
+     * {@code leaseTime} cannot be changed meanwhile.
+     *
+     * @return to be closed to leave
+     * @throws IllegalArgumentException if connlimit-cluster is not on the class path, or the URI is not one that it knows
+     */
+    public ClusterMembership joinCluster() {
+        return join(null);
+    }
+
+    /**
+     * Makes this limiter a node of a cluster as {@link #joinCluster()} does, by another provider. If it is a node already, it
+     * stays as it is.
+     *
+     * @param provider joins the cluster
+     * @return to be closed to leave
+     * @throws IllegalArgumentException if the provider does not know the URI
+     */
+    public ClusterMembership joinCluster(ClusterProvider provider) {
+        return join(Objects.requireNonNull(provider, "provider"));
+    }
+
+    private ClusterMembership join(ClusterProvider provider) {
+        changes.lock();
+        try {
+            join.join(new Node(), provider, this::decideWith);
+            return new ClusterMembership(this::leave);
+        } finally {
+            changes.unlock();
+        }
+    }
+
+    private void leave() {
+        ClusterLimits left;
+        changes.lock();
+        try {
+            left = join.leave();
+            if (left != null) {
+                decideWith(null);
+            }
+        } finally {
+            changes.unlock();
+        }
+        if (left != null) {
+            left.close();
+        }
+    }
+
+    private void decideWith(ClusterLimits cluster) {
+        clients.exclusively(() -> inForce = new InForce(inForce.limits, inForce.networks, cluster));
+    }
+
+    /** This limiter, for its cluster. */
+    private final class Node implements ClusterNode {
+
+        @Override
+        public int open(Cidr client) {
+            return clients.settledOpen(new Client(client));
+        }
+
+        @Override
+        public ConnectionLimits limits() {
+            return ConnectionLimiter.this.limits();
+        }
+
+        @Override
+        public void report(String what, Throwable error) {
+            errors.report(what, error);
+        }
+    }
+
+    /** {@return the figures of this node of a cluster; empty if this limiter is none} */
+    public Optional<ClusterSnapshot> cluster() {
+        return Optional.ofNullable(inForce.cluster).map(ClusterLimits::snapshot);
     }
 
     /**

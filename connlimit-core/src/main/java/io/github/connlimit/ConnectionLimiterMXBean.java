@@ -46,6 +46,9 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#refusedNetwork()}} */
     long getRefusedNetwork();
 
+    /** {@return see {@link LimiterSnapshot#refusedCluster()}} */
+    long getRefusedCluster();
+
     /** {@return see {@link LimiterSnapshot#timedOut()}} */
     long getTimedOut();
 
@@ -78,6 +81,27 @@ public interface ConnectionLimiterMXBean {
 
     /** {@return see {@link LimiterSnapshot#errors()}} */
     long getErrors();
+
+    /** {@return see {@link ClusterSnapshot#connected()}; false without a cluster} */
+    boolean isClusterConnected();
+
+    /** {@return see {@link ClusterSnapshot#sinceLastAnswer()}, in milliseconds; 0 without a cluster} */
+    long getClusterMillisSinceLastAnswer();
+
+    /** {@return see {@link ClusterSnapshot#reservations()}; 0 without a cluster} */
+    int getClusterReservations();
+
+    /** {@return see {@link ClusterSnapshot#reserved()}; 0 without a cluster} */
+    long getClusterReserved();
+
+    /** {@return see {@link ClusterSnapshot#requests()}; 0 without a cluster} */
+    long getClusterRequests();
+
+    /** {@return see {@link ClusterSnapshot#granted()}; 0 without a cluster} */
+    long getClusterGranted();
+
+    /** {@return see {@link ClusterSnapshot#denied()}; 0 without a cluster} */
+    long getClusterDenied();
 
     /**
      * {@return the clients with most open connections, the largest first}

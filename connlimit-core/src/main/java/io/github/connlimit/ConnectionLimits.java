@@ -36,6 +36,7 @@ public final class ConnectionLimits {
     private final int enforceAbove;
     private final Duration handshakeTimeout;
     private final Duration headerTimeout;
+    private final FreeShare freePerClient;
 
     private ConnectionLimits(Builder builder) {
         values = copy(builder.values);
@@ -45,6 +46,7 @@ public final class ConnectionLimits {
         enforceAbove = (int) get(Settings.ENFORCE_ABOVE);
         handshakeTimeout = (Duration) get(Settings.HANDSHAKE_TIMEOUT);
         headerTimeout = (Duration) get(Settings.HEADER_TIMEOUT);
+        freePerClient = (FreeShare) get(Settings.FREE_PER_CLIENT);
         table = new RuleTable(
                 ((Rules) get(Settings.RULES)).asMap(),
                 maxPerClient(),
@@ -201,6 +203,52 @@ public final class ConnectionLimits {
         return (int) get(Settings.TARPIT_MAX_OPEN);
     }
 
+    /**
+     * {@return where the Redis or Valkey is by which several nodes hold one limit together, empty if there is none} A password
+     * in it is shown as {@code ***}.
+     */
+    public String clusterUri() {
+        return get(Settings.CLUSTER_URI).toString();
+    }
+
+    /** For those who connect; not for logs, nor for figures. */
+    String clusterUriWithPassword() {
+        return ((ClusterUri) get(Settings.CLUSTER_URI)).text();
+    }
+
+    /** {@return which nodes hold their limits together, of those that use the same Redis or Valkey} */
+    public String clusterName() {
+        return (String) get(Settings.CLUSTER_NAME);
+    }
+
+    /**
+     * {@return how many connections a client may have on each node of a cluster without asking the others; {@code auto} for the
+     * larger of 10 and a tenth of its limit}
+     */
+    public String freePerClient() {
+        return freePerClient.toString();
+    }
+
+    /**
+     * {@return how many connections a client with this limit may have on each node of a cluster without asking the others, 1 to
+     * the limit}
+     *
+     * @param limit of the client, 1 or more
+     */
+    public int freeOf(int limit) {
+        return freePerClient.of(limit);
+    }
+
+    /** {@return how long a node of a cluster keeps what it has reserved without renewing it} */
+    public Duration leaseTime() {
+        return (Duration) get(Settings.LEASE_TIME);
+    }
+
+    /** {@return what a client may have on a node of a cluster that cannot renew its reservations} */
+    public ClusterErrorPolicy onClusterError() {
+        return (ClusterErrorPolicy) get(Settings.ON_CLUSTER_ERROR);
+    }
+
     Object get(Settings setting) {
         return values.get(setting);
     }
@@ -224,6 +272,15 @@ public final class ConnectionLimits {
     }
 
     /**
+     * {@return the limit of a client, by the longest rule that all of it is in; 0 means any number}
+     *
+     * @param client as {@link #clientOf} gives it
+     */
+    public int limitFor(Cidr client) {
+        return table.limit(new Client(client));
+    }
+
+    /**
      * {@return the client that this address belongs to: the block of addresses that is counted as one}
      *
      * @param address of a client
@@ -241,7 +298,10 @@ public final class ConnectionLimits {
         return table;
     }
 
-    /** {@return all settings as text, by key, in a fixed order; {@link Builder#set} reads each of them; unmodifiable} */
+    /**
+     * {@return all settings as text, by key, in a fixed order; {@link Builder#set} reads each of them; unmodifiable} A password
+     * in {@code clusterUri} is {@code ***}.
+     */
     public Map<String, String> toSettings() {
         Map<String, String> texts = new LinkedHashMap<>();
         values.forEach((setting, value) -> texts.put(setting.key(), setting.print(value)));
@@ -539,6 +599,64 @@ public final class ConnectionLimits {
          */
         public Builder tarpitMaxOpen(int connections) {
             return set(Settings.TARPIT_MAX_OPEN, connections);
+        }
+
+        /**
+         * Sets where the Redis or Valkey is by which several nodes hold one limit together. A server joins when it starts and
+         * leaves when it stops; what it has joined by, this URI, {@code clusterName} and {@code leaseTime}, cannot be changed
+         * in between. Needs connlimit-cluster on the class path.
+         *
+         * @param uri for example {@code redis://user:password@10.0.0.5:6379}; {@code rediss://} for TLS; several hosts,
+         *     {@code redis://10.0.0.5,10.0.0.6}, for a Redis Cluster; {@code redis-sentinel://10.0.0.5,10.0.0.6#name} for
+         *     Sentinel; empty for none, which is the default
+         * @return this builder
+         */
+        public Builder clusterUri(String uri) {
+            return set(Settings.CLUSTER_URI, Settings.CLUSTER_URI.read(uri.trim()));
+        }
+
+        /**
+         * Sets which nodes hold their limits together, of those that use the same Redis or Valkey.
+         *
+         * @param name 1 to 64 letters, digits, dots, hyphens and underscores; default {@code default}
+         * @return this builder
+         */
+        public Builder clusterName(String name) {
+            return set(Settings.CLUSTER_NAME, name);
+        }
+
+        /**
+         * Sets how many connections a client may have on each node of a cluster without asking the others. With N nodes, a
+         * client has no more than its limit and (N - 1) times this.
+         *
+         * @param connections a whole number from 1, at most the limit is used; or {@code auto}, the default, for the larger of
+         *     10 and a tenth of the limit
+         * @return this builder
+         */
+        public Builder freePerClient(String connections) {
+            return set(Settings.FREE_PER_CLIENT, Settings.FREE_PER_CLIENT.read(connections.trim()));
+        }
+
+        /**
+         * Sets how long a node of a cluster keeps what it has reserved for a client without renewing it: so long others do
+         * without the share of a node that has died.
+         *
+         * @param time 1 s to 10 minutes, cut to whole milliseconds; default 10 s
+         * @return this builder
+         */
+        public Builder leaseTime(Duration time) {
+            return set(Settings.LEASE_TIME, time);
+        }
+
+        /**
+         * Sets what a client may have on a node of a cluster that has not been able to renew its reservations for
+         * {@code leaseTime}.
+         *
+         * @param policy default {@link ClusterErrorPolicy#LOCAL}
+         * @return this builder
+         */
+        public Builder onClusterError(ClusterErrorPolicy policy) {
+            return set(Settings.ON_CLUSTER_ERROR, policy);
         }
 
         /**

@@ -22,7 +22,8 @@ enum Failure {
     TELLING("telling the listeners failed"),
     LOGGING_REFUSAL("logging a refusal failed"),
     LOGGING_TIMEOUT("logging a time-out failed"),
-    LOGGING_CHANGE("logging the changed limits failed");
+    LOGGING_CHANGE("logging the changed limits failed"),
+    CLUSTER("asking what the cluster leaves to this node failed, the limit holds for this node alone");
 
     private final String text;
 

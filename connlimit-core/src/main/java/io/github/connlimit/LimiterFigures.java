@@ -1,9 +1,12 @@
 package io.github.connlimit;
 
+import java.time.Duration;
 import java.util.List;
 
 /** The figures of a limiter for JMX. This class is thread-safe. */
 final class LimiterFigures implements ConnectionLimiterMXBean {
+
+    private static final ClusterSnapshot NO_CLUSTER = new ClusterSnapshot(false, Duration.ZERO, 0, 0, 0, 0, 0);
 
     private final ConnectionLimiter limiter;
 
@@ -72,6 +75,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getRefusedCluster() {
+        return limiter.snapshot(0).refusedCluster();
+    }
+
+    @Override
     public long getTimedOut() {
         return limiter.snapshot(0).timedOut();
     }
@@ -124,6 +132,45 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     @Override
     public long getErrors() {
         return limiter.snapshot(0).errors();
+    }
+
+    @Override
+    public boolean isClusterConnected() {
+        return cluster().connected();
+    }
+
+    @Override
+    public long getClusterMillisSinceLastAnswer() {
+        return cluster().sinceLastAnswer().toMillis();
+    }
+
+    @Override
+    public int getClusterReservations() {
+        return cluster().reservations();
+    }
+
+    @Override
+    public long getClusterReserved() {
+        return cluster().reserved();
+    }
+
+    @Override
+    public long getClusterRequests() {
+        return cluster().requests();
+    }
+
+    @Override
+    public long getClusterGranted() {
+        return cluster().granted();
+    }
+
+    @Override
+    public long getClusterDenied() {
+        return cluster().denied();
+    }
+
+    private ClusterSnapshot cluster() {
+        return limiter.cluster().orElse(NO_CLUSTER);
     }
 
     @Override

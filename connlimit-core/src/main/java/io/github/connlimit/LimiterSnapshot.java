@@ -116,6 +116,11 @@ public record LimiterSnapshot(
         return refusals.get(RefusalReason.NETWORK);
     }
 
+    /** {@return total of connections refused because of {@link RefusalReason#CLUSTER}} */
+    public long refusedCluster() {
+        return refusals.get(RefusalReason.CLUSTER);
+    }
+
     /** {@return total of connections closed because they were past a deadline, in any phase} */
     public long timedOut() {
         return sum(timeOuts);

@@ -23,7 +23,13 @@ public enum RefusalReason {
     RATE("connections over the rate"),
 
     /** The limit of all connections of one of the client's networks: {@link ConnectionLimits#networkLimits()}. */
-    NETWORK("connections over the limit of their network");
+    NETWORK("connections over the limit of their network"),
+
+    /**
+     * What the client may have on this node of a cluster, while other nodes have the rest of its limit or have not answered
+     * yet; see {@link ConnectionLimits#clusterUri()}.
+     */
+    CLUSTER("connections over what the cluster leaves to this node");
 
     private final String what;
 

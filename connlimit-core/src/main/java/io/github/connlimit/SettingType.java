@@ -21,12 +21,16 @@ abstract class SettingType<T> {
     /** A number of connections. */
     static final SettingType<Integer> LIMIT = new WholeNumber(Integer.MAX_VALUE, " (0 = " + UNLIMITED + ")");
 
-    static final SettingType<Duration> TIMEOUT = new Timeout();
+    static final SettingType<Duration> TIMEOUT = new Time(Duration.ofMillis(1), Duration.ofDays(24), ", or 0 (= off)");
     static final SettingType<Boolean> FLAG = new Flag();
     static final SettingType<Rules> RULES = new Text<>(Rules.class, Rules.ALLOWED, Rules::parse);
     static final SettingType<Rate> RATE = new Text<>(Rate.class, Rate.ALLOWED, Rate::parse);
     static final SettingType<NetworkLimit.All> NETWORKS =
             new Text<>(NetworkLimit.All.class, NetworkLimit.All.ALLOWED, NetworkLimit.All::parse);
+    static final SettingType<ClusterUri> CLUSTER_URI =
+            new Text<>(ClusterUri.class, ClusterUri.ALLOWED, ClusterUri::parse);
+    static final SettingType<FreeShare> FREE = new Text<>(FreeShare.class, FreeShare.ALLOWED, FreeShare::parse);
+    static final SettingType<String> NAME = new Name();
 
     private final Class<T> valueType;
     private final Class<?> type;
@@ -41,6 +45,11 @@ abstract class SettingType<T> {
     /** A whole number from 0 to this one. */
     static SettingType<Integer> upTo(int most) {
         return new WholeNumber(most, "");
+    }
+
+    /** A time that is not zero. */
+    static SettingType<Duration> between(Duration least, Duration most) {
+        return new Time(least, most, "");
     }
 
     static <E extends Enum<E>> SettingType<E> oneOf(Class<E> values) {
@@ -118,17 +127,34 @@ abstract class SettingType<T> {
         }
     }
 
-    private static final class Timeout extends SettingType<Duration> {
+    private static final class Time extends SettingType<Duration> {
 
-        private static final Duration LEAST = Duration.ofMillis(1);
-        private static final Duration MOST = Duration.ofDays(24);
         private static final Pattern NUMBER_AND_UNIT = Pattern.compile("([0-9]{1,10})(ms|s|m)|0");
 
-        Timeout() {
+        private final Duration least;
+        private final Duration most;
+        private final boolean orZero;
+
+        /** @param zero what it means, or empty if it is not allowed */
+        Time(Duration least, Duration most, String zero) {
             super(
                     Duration.class,
                     Duration.class,
-                    "a whole number with its unit, as in 500ms, 5s, 1m, from 1 ms to 24 days, or 0 (= off)");
+                    "a whole number with its unit, as in 500ms, 5s, 1m, from " + words(least) + " to " + words(most)
+                            + zero);
+            this.least = least;
+            this.most = most;
+            this.orZero = !zero.isEmpty();
+        }
+
+        private static String words(Duration time) {
+            if (time.toDays() > 0) {
+                return time.toDays() + " days";
+            }
+            if (time.toMinutes() > 0) {
+                return time.toMinutes() + " minutes";
+            }
+            return time.toSeconds() > 0 ? time.toSeconds() + " s" : time.toMillis() + " ms";
         }
 
         @Override
@@ -151,10 +177,12 @@ abstract class SettingType<T> {
 
         @Override
         Duration accept(Duration value) {
-            boolean inRange = !value.isNegative() && value.compareTo(MOST) <= 0;
-            // Less than a millisecond must not become zero, which means for ever.
-            boolean tooShort = !value.isZero() && value.compareTo(LEAST) < 0;
-            return inRange && !tooShort ? value.truncatedTo(ChronoUnit.MILLIS) : null;
+            if (value.isZero()) {
+                return orZero ? value : null;
+            }
+            // Less than the least must not become zero, which means for ever.
+            boolean inRange = value.compareTo(least) >= 0 && value.compareTo(most) <= 0;
+            return inRange ? value.truncatedTo(ChronoUnit.MILLIS) : null;
         }
 
         @Override
@@ -202,6 +230,26 @@ abstract class SettingType<T> {
         @Override
         String text(E value) {
             return lowerCase(value);
+        }
+    }
+
+    /** What tells one thing from another of its kind. */
+    private static final class Name extends SettingType<String> {
+
+        private static final Pattern ALLOWED = Pattern.compile("[A-Za-z0-9._-]{1,64}");
+
+        Name() {
+            super(String.class, String.class, "1 to 64 letters (A to Z), digits, dots, hyphens and underscores");
+        }
+
+        @Override
+        String parse(String text) {
+            return text;
+        }
+
+        @Override
+        String accept(String value) {
+            return ALLOWED.matcher(value).matches() ? value : null;
         }
     }
 

@@ -90,7 +90,30 @@ enum Settings implements Setting {
             SettingType.upTo(ConnectionLimits.MOST_HELD),
             1000,
             "With refuse=tarpit: how many refused connections may be kept open at a time, over all clients. One client gets"
-                    + " half of them");
+                    + " half of them"),
+    CLUSTER_URI(
+            SettingType.CLUSTER_URI,
+            ClusterUri.NONE,
+            "Where the Redis or Valkey is by which several nodes hold one limit together. A node does so from the start of its"
+                    + " server to the end. Needs connlimit-cluster"),
+    CLUSTER_NAME(
+            SettingType.NAME,
+            "default",
+            "Which nodes hold their limits together, if one Redis or Valkey serves several groups of nodes"),
+    FREE_PER_CLIENT(
+            SettingType.FREE,
+            FreeShare.AUTO,
+            "How many connections a client may have on each node of a cluster without asking the others, at most its limit;"
+                    + " auto is the larger of 10 and a tenth of the limit"),
+    LEASE_TIME(
+            SettingType.between(Duration.ofSeconds(1), Duration.ofMinutes(10)),
+            Duration.ofSeconds(10),
+            "How long a node of a cluster keeps what it has reserved for a client without renewing it"),
+    ON_CLUSTER_ERROR(
+            SettingType.oneOf(ClusterErrorPolicy.class),
+            ClusterErrorPolicy.LOCAL,
+            "What a client may have on a node whose reservations have ended, because the Redis or Valkey is away: the whole"
+                    + " limit on this node (local), or freePerClient (free)");
 
     static final List<Setting> ALL = List.of(values());
 

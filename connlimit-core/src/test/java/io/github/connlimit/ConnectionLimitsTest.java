@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConnectionLimitsTest {
 
@@ -28,6 +29,11 @@ class ConnectionLimitsTest {
     private static final String THOUSAND_ALLOWED = "a whole number from 0 to 1000";
     private static final String TIMEOUT_ALLOWED =
             "a whole number with its unit, as in 500ms, 5s, 1m, from 1 ms to 24 days, or 0 (= off)";
+
+    private static final String NAME_ALLOWED = "1 to 64 letters (A to Z), digits, dots, hyphens and underscores";
+
+    private static final String LEASE_ALLOWED =
+            "a whole number with its unit, as in 500ms, 5s, 1m, from 1 s to 10 minutes";
 
     private static ConnectionLimits.Builder everythingSet() {
         return ConnectionLimits.builder()
@@ -52,7 +58,12 @@ class ConnectionLimitsTest {
                 .respondBurst(30)
                 .respondMaxOpen(40)
                 .tarpitTime(Duration.ofSeconds(2))
-                .tarpitMaxOpen(50);
+                .tarpitMaxOpen(50)
+                .clusterUri("redis://user:secret@10.0.0.5:6379")
+                .clusterName("web.1")
+                .freePerClient("5")
+                .leaseTime(Duration.ofSeconds(4))
+                .onClusterError(ClusterErrorPolicy.FREE);
     }
 
     @Test
@@ -78,7 +89,12 @@ class ConnectionLimitsTest {
                         entry("respondBurst", "100"),
                         entry("respondMaxOpen", "100"),
                         entry("tarpitTime", "1000ms"),
-                        entry("tarpitMaxOpen", "1000"));
+                        entry("tarpitMaxOpen", "1000"),
+                        entry("clusterUri", ""),
+                        entry("clusterName", "default"),
+                        entry("freePerClient", "auto"),
+                        entry("leaseTime", "10000ms"),
+                        entry("onClusterError", "local"));
         assertThat(ConnectionLimits.defaults())
                 .isEqualTo(ConnectionLimits.builder().build());
     }
@@ -108,6 +124,12 @@ class ConnectionLimitsTest {
         assertThat(limits.respondRate()).isEqualTo(20);
         assertThat(limits.respondBurst()).isEqualTo(30);
         assertThat(limits.respondMaxOpen()).isEqualTo(40);
+        assertThat(limits.clusterUri()).isEqualTo("redis://***@10.0.0.5:6379");
+        assertThat(limits.clusterUriWithPassword()).isEqualTo("redis://user:secret@10.0.0.5:6379");
+        assertThat(limits.clusterName()).isEqualTo("web.1");
+        assertThat(limits.freePerClient()).isEqualTo("5");
+        assertThat(limits.leaseTime()).isEqualTo(Duration.ofSeconds(4));
+        assertThat(limits.onClusterError()).isEqualTo(ClusterErrorPolicy.FREE);
     }
 
     @Test
@@ -133,7 +155,12 @@ class ConnectionLimitsTest {
                         entry("respondBurst", "30"),
                         entry("respondMaxOpen", "40"),
                         entry("tarpitTime", "2000ms"),
-                        entry("tarpitMaxOpen", "50"));
+                        entry("tarpitMaxOpen", "50"),
+                        entry("clusterUri", "redis://***@10.0.0.5:6379"),
+                        entry("clusterName", "web.1"),
+                        entry("freePerClient", "5"),
+                        entry("leaseTime", "4000ms"),
+                        entry("onClusterError", "free"));
         assertThat(everythingSet().build())
                 .hasToString("{maxPerClient=7, rules=10.0.0.0/8=500, 127.0.0.0/8=unlimited,"
                         + " 2001:db8:0:0:0:0:0:0/32=8, ipv4Prefix=24, ipv6Prefix=56, refuse=respond, onError=admit,"
@@ -141,12 +168,15 @@ class ConnectionLimitsTest {
                         + " networkLimits=ipv4/20=400, ipv6/48=800, maxTotal=900, enforceAbove=600,"
                         + " reservedConnections=1,"
                         + " handshakeTimeout=1500ms, headerTimeout=9000ms, dryRun=true, respondRate=20, respondBurst=30, respondMaxOpen=40,"
-                        + " tarpitTime=2000ms, tarpitMaxOpen=50}");
+                        + " tarpitTime=2000ms, tarpitMaxOpen=50,"
+                        + " clusterUri=redis://***@10.0.0.5:6379, clusterName=web.1, freePerClient=5, leaseTime=4000ms,"
+                        + " onClusterError=free}");
     }
 
     @Test
     void settingsMakeTheSameLimitsAgain() {
-        ConnectionLimits limits = everythingSet().build();
+        ConnectionLimits limits =
+                everythingSet().clusterUri("rediss://10.0.0.5").build();
         ConnectionLimits.Builder builder = ConnectionLimits.builder();
         limits.toSettings().forEach(builder::set);
         assertThat(builder.build()).isEqualTo(limits).hasSameHashCodeAs(limits);
@@ -366,7 +396,24 @@ class ConnectionLimitsTest {
                 Arguments.of("respondBurst", "", THOUSAND_ALLOWED),
                 Arguments.of("respondMaxOpen", "-1", THOUSAND_ALLOWED),
                 Arguments.of("respondMaxOpen", "1001", THOUSAND_ALLOWED),
-                Arguments.of("respondMaxOpen", "all", THOUSAND_ALLOWED));
+                Arguments.of("respondMaxOpen", "all", THOUSAND_ALLOWED),
+                Arguments.of("clusterUri", "10.0.0.5:6379", ClusterUri.ALLOWED),
+                Arguments.of("clusterUri", "redis://", ClusterUri.ALLOWED),
+                Arguments.of("clusterUri", "redis:///a b", ClusterUri.ALLOWED),
+                Arguments.of("clusterUri", "http://10.0.0.5", ClusterUri.ALLOWED),
+                Arguments.of("clusterName", "", NAME_ALLOWED),
+                Arguments.of("clusterName", "a b", NAME_ALLOWED),
+                Arguments.of("clusterName", "a:b", NAME_ALLOWED),
+                Arguments.of("clusterName", "x".repeat(65), NAME_ALLOWED),
+                Arguments.of("freePerClient", "0", FreeShare.ALLOWED),
+                Arguments.of("freePerClient", "-1", FreeShare.ALLOWED),
+                Arguments.of("freePerClient", "2147483648", FreeShare.ALLOWED),
+                Arguments.of("freePerClient", "", FreeShare.ALLOWED),
+                Arguments.of("freePerClient", "10%", FreeShare.ALLOWED),
+                Arguments.of("leaseTime", "0", LEASE_ALLOWED),
+                Arguments.of("leaseTime", "999ms", LEASE_ALLOWED),
+                Arguments.of("leaseTime", "600001ms", LEASE_ALLOWED),
+                Arguments.of("onClusterError", "admit", "local, free"));
     }
 
     @ParameterizedTest
@@ -426,12 +473,41 @@ class ConnectionLimitsTest {
         for (String name : new String[] {"", "maxperclient", "max", "rule", "Rules"}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> ConnectionLimits.builder().set(name, "1"))
-                    .withMessage(
-                            "\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
-                                    + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient,"
-                                    + " networkLimits, maxTotal, enforceAbove, reservedConnections, handshakeTimeout,"
-                                    + " headerTimeout, dryRun, respondRate, respondBurst, respondMaxOpen, tarpitTime, tarpitMaxOpen");
+                    .withMessage("\"" + name + "\" is no setting; allowed are maxPerClient, rules, ipv4Prefix,"
+                            + " ipv6Prefix, refuse, onError, maxPendingPerClient, maxRatePerClient,"
+                            + " networkLimits, maxTotal, enforceAbove, reservedConnections, handshakeTimeout,"
+                            + " headerTimeout, dryRun, respondRate, respondBurst, respondMaxOpen, tarpitTime, tarpitMaxOpen,"
+                            + " clusterUri, clusterName, freePerClient, leaseTime, onClusterError");
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "redis:/user:secret@10.0.0.5",
+                "http://user:secret@10.0.0.5",
+                "user:secret@10.0.0.5:6379",
+                "redis://user:secret@10.0.0.5 or elsewhere",
+                "redis://user:sec@ret@10.0.0.5\n",
+                "redis://:secret\n@10.0.0.5"
+            })
+    void aBadClusterUriIsNamedWithoutItsPassword(String uri) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ConnectionLimits.builder().clusterUri(uri + " x"))
+                .withMessageStartingWith("clusterUri: \"")
+                .withMessageContaining("***@10.0.0.5")
+                .withMessageNotContainingAny("secret", "ret@");
+    }
+
+    @Test
+    void whatIsFreeOnEachNode() {
+        ConnectionLimits limits = ConnectionLimits.defaults();
+        assertThat(limits.freeOf(100)).isEqualTo(10);
+        assertThat(limits.freeOf(1000)).isEqualTo(100);
+        assertThat(limits.freeOf(4)).isEqualTo(4);
+        ConnectionLimits five = limits.toBuilder().freePerClient("5").build();
+        assertThat(five.freeOf(1000)).isEqualTo(5);
+        assertThat(five.freeOf(4)).isEqualTo(4);
     }
 
     @Test

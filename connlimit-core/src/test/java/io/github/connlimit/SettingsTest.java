@@ -53,7 +53,12 @@ class SettingsTest {
             return duration.plusSeconds(1);
         }
         if (value instanceof String) {
-            return setting == Settings.NETWORK_LIMITS ? "ipv4/7=7" : "7/s";
+            return switch ((Settings) setting) {
+                case NETWORK_LIMITS -> "ipv4/7=7";
+                case CLUSTER_URI -> "redis://10.0.0.7";
+                case MAX_RATE_PER_CLIENT -> "7/s";
+                default -> "7";
+            };
         }
         return Stream.of(setting.type().getEnumConstants())
                 .filter(constant -> constant != value)

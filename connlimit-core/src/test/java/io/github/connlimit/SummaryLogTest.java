@@ -121,7 +121,8 @@ class SummaryLogTest {
                 .startsWith("in the last 10 s: 3 connections over the limit, 1 pending connections over the limit, "
                         + "1 streams over the limit, 1 connections in all over the limit, 1 connections over the rate, "
                         + "1 connections over the limit of their network, "
-                        + "3 time-outs, 6 connections and streams over the limit, not refused (dry run), "
+                        + "1 connections over what the cluster leaves to this node, "
+                        + "3 time-outs, 7 connections and streams over the limit, not refused (dry run), "
                         + "3 time-outs, not closed (dry run); most by ");
     }
 }

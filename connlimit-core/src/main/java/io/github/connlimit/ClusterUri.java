@@ -1,0 +1,36 @@
+package io.github.connlimit;
+
+import java.util.regex.Pattern;
+
+/**
+ * Where the engine of a cluster is. Prints itself without its password.
+ *
+ * @param text as it was given; empty for no cluster
+ */
+record ClusterUri(String text) {
+
+    static final ClusterUri NONE = new ClusterUri("");
+
+    static final String ALLOWED =
+            "a URI that begins with redis://, rediss://, redis-sentinel:// or rediss-sentinel://, or"
+                    + " nothing for no cluster";
+
+    private static final Pattern URI = Pattern.compile("rediss?(-sentinel)?://\\S+");
+
+    /** The user and the password stand before the last @; what has one in it by mistake is one, too. */
+    private static final Pattern CREDENTIALS = Pattern.compile("([a-z-]+://)?.*@", Pattern.DOTALL);
+
+    /** @throws IllegalArgumentException if it is no such URI; the message has no password in it */
+    static ClusterUri parse(String text) {
+        ClusterUri uri = new ClusterUri(text);
+        if (text.isEmpty() || URI.matcher(text).matches()) {
+            return uri;
+        }
+        throw SettingType.notAllowed(Settings.CLUSTER_URI.key(), uri, ALLOWED);
+    }
+
+    @Override
+    public String toString() {
+        return CREDENTIALS.matcher(text).replaceFirst("$1***@");
+    }
+}
