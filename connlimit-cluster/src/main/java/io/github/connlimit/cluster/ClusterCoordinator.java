@@ -1,9 +1,14 @@
 package io.github.connlimit.cluster;
 
+import io.github.connlimit.Cidr;
+import io.github.connlimit.ClusterErrorPolicy;
+import io.github.connlimit.ClusterNode;
+import io.github.connlimit.ClusterSnapshot;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
@@ -14,10 +19,8 @@ import java.util.function.LongSupplier;
  *
  * <p>{@link #allowed} may be called by any thread, and never waits. {@link #tick} and the answers of the engine may come from
  * any threads, too.
- *
- * @param <K> stands for a client, and is called the same by {@code toString()} on all nodes
  */
-final class ClusterCoordinator<K> {
+final class ClusterCoordinator {
 
     /** Leases are renewed when this part of them is over. */
     private static final int RENEWALS_IN_A_LEASE = 3;
@@ -25,57 +28,80 @@ final class ClusterCoordinator<K> {
     /** Who got nothing more asks again after this part of a lease, however much it is in demand. */
     private static final int ATTEMPTS_IN_A_LEASE = 10;
 
-    /** What the coordinator has to know of the clients of this node. */
-    interface Local<K> {
+    /** How long an answer may take: this part of a lease. */
+    private static final int ANSWERS_IN_A_LEASE = 5;
 
-        /**
-         * {@return how many connections the client has on this node} A decision that has been made by an earlier answer of
-         * {@link #allowed} has to be in it.
-         */
-        int open(K client);
+    /** What the coordinator tells. Called with its monitor held: must not wait. */
+    interface Listener {
 
-        /** {@return what the client may have on all nodes together now} */
-        int limit(K client);
+        /** There is something to ask for: {@link #tick} should be called soon. */
+        void inDemand();
+
+        /** Another node has another limit for a client. */
+        void limitsDiffer(Cidr client, int limit, int otherLimit);
+
+        /** The engine may have forgotten what it knew. */
+        void forgotten();
     }
 
-    /**
-     * How a node behaves.
-     *
-     * @param name that no other node has, and none has had before
-     * @param freePerClient what a client may have without a reservation; 0 for the larger of 10 and a tenth of its limit
-     * @param lease how long reservations last
-     * @param patience how long an answer may take
-     * @param onError when the engine is away
-     */
-    record Node(String name, int freePerClient, Duration lease, Duration patience, OnClusterError onError) {
-
-        int free(int limit) {
-            return Math.min(limit, freePerClient > 0 ? freePerClient : Math.max(10, limit / 10));
-        }
-    }
-
-    private final Node node;
+    private final String name;
     private final ReservationStore store;
-    private final Local<K> local;
+    private final ClusterNode node;
+    private final Listener listener;
     private final LongSupplier nanoTime;
     private final long leaseNanos;
-    private final Map<K, Share> shares = new ConcurrentHashMap<>();
+    private final Map<Cidr, Share> shares = new ConcurrentHashMap<>();
 
-    /** Of the latest request. Guarded by this. */
+    // All that follows is written by the holder of this only.
+
+    /** Of the latest request. */
     private long number;
 
-    /** Written by the holder of this only, as the next one. */
+    private String epoch;
+
+    /** Until when nothing is asked for but what is held, as other nodes have not told the engine yet what they hold. */
+    private long graceEndNanos;
+
+    private boolean inGrace;
+    private boolean waitsForEpoch;
+
+    /** Of the store, when it told the epoch. */
+    private int seenConnections;
+
+    private long requests;
+    private long granted;
+    private long denied;
     private volatile long lastAnswerNanos;
+
+    /** Since when the engine has been asked and has not answered. */
+    private volatile long failingSinceNanos;
 
     private volatile boolean failing;
 
-    ClusterCoordinator(Node node, ReservationStore store, Local<K> local, LongSupplier nanoTime) {
-        this.node = node;
+    /**
+     * @param name of this node, that no other one has, and none has had before
+     * @param node whose clients it is about
+     * @param lease how long reservations last
+     */
+    ClusterCoordinator(
+            String name,
+            ReservationStore store,
+            ClusterNode node,
+            Duration lease,
+            Listener listener,
+            LongSupplier nanoTime) {
+        this.name = name;
         this.store = store;
-        this.local = local;
+        this.node = node;
+        this.listener = listener;
         this.nanoTime = nanoTime;
-        this.leaseNanos = node.lease().toNanos();
-        this.lastAnswerNanos = nanoTime.getAsLong() - leaseNanos;
+        this.leaseNanos = lease.toNanos();
+        this.lastAnswerNanos = nanoTime.getAsLong();
+    }
+
+    /** {@return how long an answer may take, if leases are so long} */
+    static Duration patience(Duration lease) {
+        return lease.dividedBy(ANSWERS_IN_A_LEASE);
     }
 
     /** A client that is near, or beyond, what is free. */
@@ -84,20 +110,25 @@ final class ClusterCoordinator<K> {
         private final HeldReservation reservation;
 
         /** Whether it has used half of what it may have. */
-        private volatile boolean inDemand = true;
+        private volatile boolean inDemand;
 
         // Guarded by the coordinator, as all that follows.
         private boolean waiting;
         private boolean denied;
         private boolean asked;
+        private boolean askedInGrace;
+
+        /** Whether the engine has granted something that could not be used. */
+        private boolean excess;
+
         private long askedNanos;
 
-        private Share(K client) {
-            reservation = new HeldReservation(node.name(), client.toString(), leaseNanos);
+        private Share(Cidr client) {
+            reservation = new HeldReservation(name, client.toString(), leaseNanos);
         }
 
         private boolean isToAsk(long now) {
-            if (waiting && now - askedNanos < node.patience().toNanos()) {
+            if (waiting && now - askedNanos < leaseNanos / ANSWERS_IN_A_LEASE) {
                 return false;
             }
             if (!asked || now - askedNanos >= leaseNanos / RENEWALS_IN_A_LEASE) {
@@ -107,14 +138,36 @@ final class ClusterCoordinator<K> {
         }
     }
 
-    /** {@return whether the engine has not answered for as long as a lease lasts} */
+    /** {@return whether the engine has been asked, and has not answered for as long as a lease lasts} */
     boolean isAway() {
-        return failing && nanoTime.getAsLong() - lastAnswerNanos >= leaseNanos;
+        return failing && nanoTime.getAsLong() - failingSinceNanos >= leaseNanos;
     }
 
-    /** {@return how many clients there is a reservation for, or a request for one} */
-    int heavyClients() {
-        return shares.size();
+    /** {@return whether the engine has not answered the latest that it was asked} */
+    boolean isFailing() {
+        return failing;
+    }
+
+    /** {@return whether there is any client that a reservation is held for, or wanted} */
+    boolean isNeeded() {
+        return !shares.isEmpty();
+    }
+
+    ClusterSnapshot snapshot() {
+        long now = nanoTime.getAsLong();
+        long reserved = shares.values().stream()
+                .mapToLong(share -> share.reservation.held(now))
+                .sum();
+        synchronized (this) {
+            return new ClusterSnapshot(
+                    !failing && store.isConnected(),
+                    Duration.ofNanos(Math.max(0, now - lastAnswerNanos)),
+                    shares.size(),
+                    reserved,
+                    requests,
+                    granted,
+                    denied);
+        }
     }
 
     /**
@@ -124,8 +177,8 @@ final class ClusterCoordinator<K> {
      * @param limit what it may have on all nodes together, 1 or more
      * @return 1 to {@code limit}
      */
-    int allowed(K client, int open, int limit) {
-        int free = node.free(limit);
+    int allowed(Cidr client, int open, int limit) {
+        int free = node.limits().freeOf(limit);
         if (free == limit || 2 * (open + 1) < free) {
             return free;
         }
@@ -135,61 +188,122 @@ final class ClusterCoordinator<K> {
         }
         int held = share.reservation.held(nanoTime.getAsLong());
         int allowed = Math.max(free, held);
-        if (held == 0 && node.onError() == OnClusterError.LOCAL && isAway()) {
+        if (held == 0 && isAway() && node.limits().onClusterError() == ClusterErrorPolicy.LOCAL) {
             allowed = limit;
         }
-        if (2 * (open + 1) >= allowed && allowed < limit) {
+        if (2 * (open + 1) >= allowed && allowed < limit && !share.inDemand) {
             share.inDemand = true;
+            listener.inDemand();
         }
         return Math.min(limit, allowed);
     }
 
     /** Asks for what is in demand, renews what ends soon, gives back what is not needed. To be called all the time. */
     void tick() {
-        List<ReservationRequest> requests = new ArrayList<>();
+        ask(false);
+    }
+
+    /**
+     * Gives back all that is not in use, and asks for nothing more.
+     *
+     * @return done when the engine has answered, or does not
+     */
+    CompletableFuture<?> leave() {
+        return ask(true);
+    }
+
+    private CompletableFuture<?> ask(boolean leaving) {
+        List<ReservationRequest> batch = new ArrayList<>();
         List<Share> asking = new ArrayList<>();
         synchronized (this) {
             long now = nanoTime.getAsLong();
+            inGrace = inGrace && now - graceEndNanos < 0;
             shares.forEach((client, share) -> {
-                if (share.isToAsk(now)) {
-                    ReservationRequest request = request(client, share, now);
-                    if (request == null) {
-                        shares.remove(client);
-                    } else {
-                        requests.add(request);
+                if (leaving || share.isToAsk(now)) {
+                    ReservationRequest request = request(client, share, leaving, now);
+                    if (request != null) {
+                        batch.add(request);
                         asking.add(share);
                     }
                 }
             });
+            requests += batch.size();
         }
-        if (requests.isEmpty()) {
-            return;
+        if (batch.isEmpty()) {
+            return askForEpochIfNeeded();
         }
-        List<CompletionStage<Reservation>> answers = store.reserve(requests);
-        for (int i = 0; i < requests.size(); i++) {
-            ReservationRequest request = requests.get(i);
+        List<CompletionStage<Reservation>> answers = store.reserve(batch);
+        List<CompletableFuture<?>> done = new ArrayList<>();
+        for (int i = 0; i < batch.size(); i++) {
+            ReservationRequest request = batch.get(i);
             Share share = asking.get(i);
-            answers.get(i).whenComplete((answer, error) -> answered(share, request, answer));
+            done.add(answers.get(i)
+                    .handle((answer, error) -> {
+                        answered(share, request, answer);
+                        return null;
+                    })
+                    .toCompletableFuture());
+        }
+        return CompletableFuture.allOf(done.toArray(CompletableFuture[]::new));
+    }
+
+    /**
+     * Without requests nobody would notice that the engine is back, or that it is another one: growth after that would have to
+     * wait for the end of the grace then.
+     */
+    private CompletableFuture<?> askForEpochIfNeeded() {
+        int connections = store.connections();
+        synchronized (this) {
+            if (!failing && connections == seenConnections || waitsForEpoch) {
+                return CompletableFuture.completedFuture(null);
+            }
+            waitsForEpoch = true;
+        }
+        return store.epoch()
+                .handle((now, error) -> {
+                    noteEpoch(now, connections);
+                    return null;
+                })
+                .toCompletableFuture();
+    }
+
+    private synchronized void noteEpoch(String now, int connections) {
+        waitsForEpoch = false;
+        noteAnswer(now != null);
+        if (now != null) {
+            seenConnections = connections;
+            note(now);
         }
     }
 
-    /** @return {@code null} if the client is not heavy any more, and there is nothing to give back */
-    private ReservationRequest request(K client, Share share, long now) {
-        int limit = local.limit(client);
-        int open = local.open(client);
+    /** @return {@code null} if there is nothing to ask for */
+    private ReservationRequest request(Cidr client, Share share, boolean leaving, long now) {
+        int limit = node.limits().limitFor(client);
+        int open = node.open(client);
         int held = share.reservation.held(now);
-        int wanted = wanted(open, held, node.free(limit), limit);
-        if (wanted == 0 && held == 0) {
+        int wanted = limit == 0 ? 0 : wanted(open, held, node.limits().freeOf(limit), limit);
+        share.inDemand = false;
+        if (leaving) {
+            wanted = Math.min(wanted, Math.min(open, held));
+        } else if (inGrace) {
+            // What is open was held, if another has taken from it since.
+            wanted = held == 0 ? 0 : Math.min(wanted, Math.max(open, held));
+        }
+        if (wanted == 0 && held == 0 && !share.excess) {
+            if (!inGrace) {
+                shares.remove(client);
+            }
             return null;
         }
-        share.inDemand = false;
+        share.excess = false;
+        share.askedInGrace = inGrace;
         share.asked = true;
         share.waiting = true;
         share.askedNanos = now;
         ReservationRequest request = share.reservation.ask(++number, wanted, limit, now);
         if (wanted < held) {
             // What was admitted by what was held until now is not given back.
-            int settled = Math.min(local.open(client), held);
+            int settled = Math.min(node.open(client), held);
             if (settled > wanted) {
                 request = share.reservation.ask(++number, settled, limit, now);
             }
@@ -209,15 +323,44 @@ final class ClusterCoordinator<K> {
     }
 
     private synchronized void answered(Share share, ReservationRequest request, Reservation answer) {
+        noteAnswer(answer != null);
         if (answer == null) {
-            failing = true;
             return;
         }
-        failing = false;
-        lastAnswerNanos = nanoTime.getAsLong();
-        if (share.reservation.answered(request.number(), answer)) {
+        note(answer.epoch());
+        boolean knowing = !inGrace || share.askedInGrace;
+        Reservation usable = knowing ? answer : answer.atMost(request.held());
+        if (share.reservation.answered(request.number(), usable)) {
             share.waiting = false;
+            share.excess = usable != answer;
+            share.asked = share.asked && !share.excess;
             share.denied = answer.connections() <= request.held() && answer.connections() < request.wanted();
+            denied += share.denied ? 1 : 0;
+            granted += usable.connections() > request.held() ? 1 : 0;
+            if (answer.otherLimit() > 0 && answer.otherLimit() != request.limit()) {
+                listener.limitsDiffer(Cidr.parse(request.client()), request.limit(), answer.otherLimit());
+            }
+        }
+    }
+
+    private void note(String now) {
+        if (epoch != null && !epoch.equals(now)) {
+            inGrace = true;
+            graceEndNanos = lastAnswerNanos + leaseNanos;
+            // The sooner the engine knows of them, the less others can take of them.
+            shares.values().forEach(share -> share.asked = false);
+            listener.forgotten();
+        }
+        epoch = now;
+    }
+
+    private synchronized void noteAnswer(boolean answered) {
+        if (answered) {
+            failing = false;
+            lastAnswerNanos = nanoTime.getAsLong();
+        } else if (!failing) {
+            failingSinceNanos = nanoTime.getAsLong();
+            failing = true;
         }
     }
 }

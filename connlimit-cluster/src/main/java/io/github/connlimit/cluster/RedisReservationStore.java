@@ -1,14 +1,9 @@
 package io.github.connlimit.cluster;
 
-import io.lettuce.core.ClientOptions;
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisNoScriptException;
-import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScriptOutputType;
-import io.lettuce.core.TimeoutOptions;
-import io.lettuce.core.api.StatefulRedisConnection;
-import io.lettuce.core.api.async.RedisAsyncCommands;
-import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.SetArgs;
+import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -19,55 +14,32 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** Reservations in Redis or Valkey: a hash for each client, which ends by itself with its last lease. */
+/**
+ * Reservations in Redis or Valkey: a hash for each client, which ends by itself with its last lease, and one key for the epoch,
+ * which is made anew by whoever finds that it has gone.
+ */
 final class RedisReservationStore implements ReservationStore {
 
     private static final String SCRIPT = script();
 
-    private final RedisClient client;
-    private final RedisURI uri;
+    private final RedisConnection connection;
     private final String prefix;
+    private final String node;
     private final String lease;
-    /** Guarded by this. */
-    private CompletableFuture<StatefulRedisConnection<String, String>> connecting;
+    private final AtomicLong batches = new AtomicLong();
 
     /**
-     * Begins to connect.
-     *
-     * @param uri where the engine is
      * @param cluster a name that all nodes with the same limits share
+     * @param node a name that no other node has, and none has had before
      * @param lease how long a reservation lasts
-     * @param patience how long an answer may take
      */
-    RedisReservationStore(RedisURI uri, String cluster, Duration lease, Duration patience) {
-        this.uri = uri;
+    RedisReservationStore(RedisConnection connection, String cluster, String node, Duration lease) {
+        this.connection = connection;
         this.prefix = "connlimit:" + cluster + ":";
+        this.node = node;
         this.lease = Long.toString(lease.toMillis());
-        this.client = RedisClient.create();
-        client.setOptions(ClientOptions.builder()
-                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
-                .timeoutOptions(TimeoutOptions.enabled(patience))
-                .build());
-        this.connecting = connect();
-    }
-
-    private CompletableFuture<StatefulRedisConnection<String, String>> connect() {
-        return client.connectAsync(StringCodec.UTF8, uri)
-                .thenApply(connection -> {
-                    // All requests of a batch go in one write.
-                    connection.setAutoFlushCommands(false);
-                    return connection;
-                })
-                .toCompletableFuture();
-    }
-
-    /** {@return the connection, or {@code null} while there has been none} Lettuce connects again by itself, but for the first time. */
-    private synchronized StatefulRedisConnection<String, String> connection() {
-        if (connecting.isCompletedExceptionally()) {
-            connecting = connect();
-        }
-        return connecting.getNow(null);
     }
 
     private static String script() {
@@ -81,23 +53,35 @@ final class RedisReservationStore implements ReservationStore {
     @Override
     public List<CompletionStage<Reservation>> reserve(List<ReservationRequest> requests) {
         List<CompletionStage<Reservation>> answers = new ArrayList<>(requests.size());
-        StatefulRedisConnection<String, String> connection = connection();
-        if (connection == null) {
-            requests.forEach(request -> answers.add(
-                    CompletableFuture.failedFuture(new IOException("there is no connection to the engine"))));
+        RedisClusterAsyncCommands<String, String> commands = connection.commands();
+        if (commands == null) {
+            requests.forEach(request -> answers.add(CompletableFuture.failedFuture(notConnected())));
             return answers;
         }
-        RedisAsyncCommands<String, String> commands = connection.async();
+        CompletionStage<String> epoch = epoch(commands);
         String digest = commands.digest(SCRIPT);
         for (ReservationRequest request : requests) {
             answers.add(commands.<List<Long>>evalsha(digest, ScriptOutputType.MULTI, keys(request), values(request))
-                    .handle((answer, error) -> isUnknown(error) ? load(connection, request) : settled(answer, error))
+                    .handle((answer, error) -> isUnknown(error) ? load(commands, request) : settled(answer, error))
                     .thenCompose(answer -> answer)
-                    .thenApply(numbers ->
-                            new Reservation(Math.toIntExact(numbers.get(0)), Math.toIntExact(numbers.get(1)))));
+                    .thenCombine(epoch, RedisReservationStore::reservation));
         }
-        connection.flushCommands();
+        connection.flush();
         return answers;
+    }
+
+    /** Before all requests of a batch: what they are answered by cannot be from before this epoch. */
+    private CompletionStage<String> epoch(RedisClusterAsyncCommands<String, String> commands) {
+        String key = prefix + "epoch";
+        commands.set(key, node + ":" + batches.incrementAndGet(), SetArgs.Builder.nx());
+        CompletionStage<String> epoch = commands.get(key);
+        epoch.whenComplete((value, error) -> connection.answered(error == null));
+        return epoch.thenApply(value -> value == null ? "" : value);
+    }
+
+    private static Reservation reservation(List<Long> answer, String epoch) {
+        return new Reservation(
+                Math.toIntExact(answer.get(0)), Math.toIntExact(answer.get(1)), Math.toIntExact(answer.get(2)), epoch);
     }
 
     private static CompletionStage<List<Long>> settled(List<Long> answer, Throwable error) {
@@ -111,10 +95,10 @@ final class RedisReservationStore implements ReservationStore {
     }
 
     private CompletionStage<List<Long>> load(
-            StatefulRedisConnection<String, String> connection, ReservationRequest request) {
+            RedisClusterAsyncCommands<String, String> commands, ReservationRequest request) {
         CompletionStage<List<Long>> answer =
-                connection.async().eval(SCRIPT, ScriptOutputType.MULTI, keys(request), values(request));
-        connection.flushCommands();
+                commands.eval(SCRIPT, ScriptOutputType.MULTI, keys(request), values(request));
+        connection.flush();
         return answer;
     }
 
@@ -134,8 +118,32 @@ final class RedisReservationStore implements ReservationStore {
     }
 
     @Override
-    public synchronized void close() {
-        connecting.thenAccept(StatefulRedisConnection::closeAsync);
-        client.shutdownAsync();
+    public CompletionStage<String> epoch() {
+        RedisClusterAsyncCommands<String, String> commands = connection.commands();
+        if (commands == null) {
+            return CompletableFuture.failedFuture(notConnected());
+        }
+        CompletionStage<String> epoch = epoch(commands);
+        connection.flush();
+        return epoch;
+    }
+
+    private static IOException notConnected() {
+        return new IOException("there is no connection to the engine");
+    }
+
+    @Override
+    public boolean isConnected() {
+        return connection.isOpen();
+    }
+
+    @Override
+    public int connections() {
+        return connection.connections();
+    }
+
+    @Override
+    public void close() {
+        connection.close();
     }
 }

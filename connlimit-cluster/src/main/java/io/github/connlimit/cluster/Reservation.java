@@ -6,12 +6,19 @@ package io.github.connlimit.cluster;
  * @param connections so many at once, 0 or more
  * @param left so many more could be reserved by any node; {@link #LATE} if the request was overtaken by a later one of the
  *     same node, and has changed nothing
+ * @param otherLimit the limit that another node has asked with, if there is one with another; 0 if there is none
+ * @param epoch another one whenever the engine has lost what it knew, no matter how
  */
-record Reservation(int connections, int left) {
+record Reservation(int connections, int left, int otherLimit, String epoch) {
 
     static final int LATE = -1;
 
     boolean isLate() {
         return left == LATE;
+    }
+
+    /** {@return itself, or less of it} */
+    Reservation atMost(int most) {
+        return connections <= most ? this : new Reservation(most, left, otherLimit, epoch);
     }
 }

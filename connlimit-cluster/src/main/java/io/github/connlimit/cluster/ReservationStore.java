@@ -26,7 +26,16 @@ interface ReservationStore extends AutoCloseable {
      */
     List<CompletionStage<Reservation>> reserve(List<ReservationRequest> requests);
 
-    /** Gives back what it has; answers that are still out fail. */
+    /** {@return the epoch, as in an answer; fails if there is none in time} */
+    CompletionStage<String> epoch();
+
+    /** {@return whether there is a connection to the engine, whether it answers or not} */
+    boolean isConnected();
+
+    /** {@return how often one has been made} */
+    int connections();
+
+    /** Ends the connection; answers that are still out fail. */
     @Override
     void close();
 }

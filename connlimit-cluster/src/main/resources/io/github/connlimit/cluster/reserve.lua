@@ -1,7 +1,7 @@
 -- Reserves connections of one client for one node, in one step.
---   KEYS[1]  a hash with a field for each node: "reserved until number"
+--   KEYS[1]  a hash with a field for each node: "reserved until number limit"
 --   ARGV     node, number, wanted, held, limit, length of the lease in ms
--- Returns what the node has now, and what is left to reserve by anybody.
+-- Returns what the node has now, what is left to reserve by anybody, and the limit of a node with another one, or 0.
 local node, number = ARGV[1], tonumber(ARGV[2])
 local wanted, held = tonumber(ARGV[3]), tonumber(ARGV[4])
 local limit, lease = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -9,20 +9,23 @@ local limit, lease = tonumber(ARGV[5]), tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local others, mine, last = 0, 0, now + lease
+local others, mine, last, another = 0, 0, now + lease, 0
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
-  local reserved, ends, counted = string.match(fields[i + 1], '^(%d+) (%d+) (%d+)$')
+  local reserved, ends, counted, by = string.match(fields[i + 1], '^(%d+) (%d+) (%d+) (%d+)$')
   if tonumber(ends) <= now then
     redis.call('HDEL', KEYS[1], fields[i])
   elseif fields[i] ~= node then
     others = others + reserved
     last = math.max(last, tonumber(ends))
+    if tonumber(by) ~= limit then
+      another = tonumber(by)
+    end
   else
     mine = tonumber(reserved)
     if tonumber(counted) > number then
       -- A request that came late. The node has sent another one since, which has been answered.
-      return { mine, -1 }
+      return { mine, -1, 0 }
     end
   end
 end
@@ -41,7 +44,7 @@ end
 if granted == 0 then
   redis.call('HDEL', KEYS[1], node)
 else
-  redis.call('HSET', KEYS[1], node, string.format('%d %d %d', granted, now + lease, number))
+  redis.call('HSET', KEYS[1], node, string.format('%d %d %d %d', granted, now + lease, number, limit))
   redis.call('PEXPIRE', KEYS[1], last - now)
 end
-return { granted, left - granted }
+return { granted, left - granted, another }

@@ -2,7 +2,6 @@ package io.github.connlimit.cluster;
 
 import static org.awaitility.Awaitility.await;
 
-import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -70,8 +69,8 @@ final class RedisProcess implements AutoCloseable {
         }
     }
 
-    RedisURI uri() {
-        return RedisURI.create("127.0.0.1", port);
+    String uri() {
+        return "redis://127.0.0.1:" + port;
     }
 
     /** With all that it knows. */

@@ -6,11 +6,12 @@ import java.util.Map;
 /** What the script does, in Java, with a clock of its own. */
 final class SimulatedEngine {
 
-    private record Entry(int connections, long endMillis, long number) {}
+    private record Entry(int connections, long endMillis, long number, int limit) {}
 
     private final long leaseMillis;
     private final Map<String, Map<String, Entry>> clients = new HashMap<>();
     private long nowMillis = 1_000_000;
+    private int epoch = 1;
 
     SimulatedEngine(long leaseMillis) {
         this.leaseMillis = leaseMillis;
@@ -22,6 +23,11 @@ final class SimulatedEngine {
 
     void forget() {
         clients.clear();
+        epoch++;
+    }
+
+    String epoch() {
+        return "epoch-" + epoch;
     }
 
     Reservation reserve(ReservationRequest request) {
@@ -29,7 +35,7 @@ final class SimulatedEngine {
         nodes.values().removeIf(entry -> entry.endMillis <= nowMillis);
         Entry mine = nodes.get(request.node());
         if (mine != null && mine.number > request.number()) {
-            return new Reservation(mine.connections, Reservation.LATE);
+            return new Reservation(mine.connections, Reservation.LATE, 0, epoch());
         }
         int others = nodes.entrySet().stream()
                 .filter(entry -> !entry.getKey().equals(request.node()))
@@ -42,8 +48,14 @@ final class SimulatedEngine {
         if (granted == 0) {
             nodes.remove(request.node());
         } else {
-            nodes.put(request.node(), new Entry(granted, nowMillis + leaseMillis, request.number()));
+            nodes.put(request.node(), new Entry(granted, nowMillis + leaseMillis, request.number(), request.limit()));
         }
-        return new Reservation(granted, left - granted);
+        int otherLimit = nodes.entrySet().stream()
+                .filter(entry -> !entry.getKey().equals(request.node()))
+                .mapToInt(entry -> entry.getValue().limit)
+                .filter(limit -> limit != request.limit())
+                .findFirst()
+                .orElse(0);
+        return new Reservation(granted, left - granted, otherLimit, epoch());
     }
 }

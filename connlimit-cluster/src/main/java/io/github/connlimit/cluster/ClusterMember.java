@@ -1,0 +1,176 @@
+package io.github.connlimit.cluster;
+
+import io.github.connlimit.Cidr;
+import io.github.connlimit.ClusterLimits;
+import io.github.connlimit.ClusterNode;
+import io.github.connlimit.ClusterSnapshot;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * One node of a cluster, with a thread of its own that talks to the engine. It sleeps while no client needs a reservation, but
+ * for a look each second whether the engine has gone.
+ */
+final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener {
+
+    private static final System.Logger LOGGER = System.getLogger(ClusterMember.class.getName());
+    private static final long LEAST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long IDLE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long TELL_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
+    private static final long GONE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration FAREWELL = Duration.ofSeconds(1);
+
+    private final ClusterNode node;
+    private final ReservationStore store;
+    private final String engine;
+    private final ClusterCoordinator coordinator;
+    private final Thread thread;
+    private volatile boolean inDemand;
+    private volatile boolean closed;
+
+    /** Whether the log says that the engine has gone. Used by the thread only, as the next one. */
+    private boolean saidGone;
+
+    /** When the engine was there for the last time. */
+    private long thereNanos = System.nanoTime();
+
+    /** When the log told of differing limits. Guarded by the coordinator's monitor, which is held when it tells. */
+    private long saidDifferNanos = System.nanoTime() - TELL_AGAIN_NANOS;
+
+    private ClusterMember(ClusterNode node, String name, ReservationStore store) {
+        this.node = node;
+        this.store = store;
+        this.engine = node.limits().clusterUri();
+        this.coordinator =
+                new ClusterCoordinator(name, store, node, node.limits().leaseTime(), this, System::nanoTime);
+        this.thread = new Thread(this::run, "connlimit-cluster");
+        thread.setDaemon(true);
+    }
+
+    /**
+     * Joins.
+     *
+     * @param name of the node, that no other one has, and none has had before
+     * @param store closed with the member
+     */
+    static ClusterMember join(ClusterNode node, String name, ReservationStore store) {
+        ClusterMember member = new ClusterMember(node, name, store);
+        LOGGER.log(
+                System.Logger.Level.INFO,
+                "node " + name + " of cluster " + node.limits().clusterName() + " by " + member.engine);
+        member.thread.start();
+        return member;
+    }
+
+    @Override
+    public int allowed(Cidr client, int open, int limit) {
+        return coordinator.allowed(client, open, limit);
+    }
+
+    @Override
+    public ClusterSnapshot snapshot() {
+        return coordinator.snapshot();
+    }
+
+    @Override
+    public void inDemand() {
+        if (!inDemand) {
+            inDemand = true;
+            LockSupport.unpark(thread);
+        }
+    }
+
+    @Override
+    public void limitsDiffer(Cidr client, int limit, int otherLimit) {
+        long now = System.nanoTime();
+        if (now - saidDifferNanos >= TELL_AGAIN_NANOS) {
+            saidDifferNanos = now;
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "the nodes of cluster " + node.limits().clusterName() + " differ in the limit of " + client + ": "
+                            + limit + " here, " + otherLimit + " on another; each goes by its own");
+        }
+    }
+
+    @Override
+    public void forgotten() {
+        LOGGER.log(
+                System.Logger.Level.WARNING,
+                engine + " has forgotten all reservations; for "
+                        + node.limits().leaseTime().toMillis()
+                        + " ms no client gets more than it has, while the nodes put theirs back");
+    }
+
+    private void run() {
+        while (!closed) {
+            long began = System.nanoTime();
+            inDemand = false;
+            try {
+                look();
+            } catch (Throwable error) {
+                report(error);
+            }
+            pause(began + LEAST_PAUSE_NANOS, false);
+            long most = coordinator.isNeeded() ? PAUSE_NANOS : IDLE_PAUSE_NANOS;
+            pause(began + most, true);
+        }
+        leave();
+    }
+
+    private void pause(long until, boolean whileIdle) {
+        long left = until - System.nanoTime();
+        while (left > 0 && !closed && !(whileIdle && inDemand)) {
+            LockSupport.parkNanos(this, left);
+            left = until - System.nanoTime();
+        }
+    }
+
+    private void look() {
+        coordinator.tick();
+        long now = System.nanoTime();
+        if (!coordinator.isFailing() && store.isConnected()) {
+            thereNanos = now;
+        }
+        boolean gone = now - thereNanos >= GONE_NANOS;
+        if (gone && !saidGone) {
+            LOGGER.log(System.Logger.Level.WARNING, goneMessage());
+        } else if (!gone && saidGone) {
+            LOGGER.log(System.Logger.Level.INFO, engine + " answers again");
+        }
+        saidGone = gone;
+    }
+
+    private String goneMessage() {
+        return engine + " does not answer; reservations hold for "
+                + node.limits().leaseTime().toMillis() + " ms, then onClusterError="
+                + node.limits().toSettings().get("onClusterError");
+    }
+
+    private void report(Throwable error) {
+        try {
+            node.report("looking after the reservations of the cluster failed", error);
+        } catch (Throwable outOfMemory) {
+            // The thread has to go on: without it, all reservations would end.
+        }
+    }
+
+    private void leave() {
+        try {
+            coordinator
+                    .leave()
+                    .orTimeout(FAREWELL.toMillis(), TimeUnit.MILLISECONDS)
+                    .whenComplete((answered, error) -> store.close());
+        } catch (Throwable error) {
+            store.close();
+            report(error);
+        }
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        LockSupport.unpark(thread);
+    }
+}
