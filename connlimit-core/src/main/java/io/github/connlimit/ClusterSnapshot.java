@@ -22,4 +22,8 @@ public record ClusterSnapshot(
         long reserved,
         long requests,
         long granted,
-        long denied) {}
+        long denied) {
+
+    /** The figures of a limiter that is no node of a cluster. */
+    public static final ClusterSnapshot NONE = new ClusterSnapshot(false, Duration.ZERO, 0, 0, 0, 0, 0);
+}

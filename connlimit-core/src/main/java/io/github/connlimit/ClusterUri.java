@@ -11,6 +11,9 @@ record ClusterUri(String text) {
 
     static final ClusterUri NONE = new ClusterUri("");
 
+    /** What is shown of a user and a password. */
+    private static final String HIDDEN = "***@";
+
     static final String ALLOWED =
             "a URI that begins with redis://, rediss://, redis-sentinel:// or rediss-sentinel://, or"
                     + " nothing for no cluster";
@@ -23,6 +26,12 @@ record ClusterUri(String text) {
     /** @throws IllegalArgumentException if it is no such URI; the message has no password in it */
     static ClusterUri parse(String text) {
         ClusterUri uri = new ClusterUri(text);
+        if (text.contains(HIDDEN)) {
+            throw SettingType.notAllowed(
+                    Settings.CLUSTER_URI.key(),
+                    uri,
+                    "it was read where its password is not shown, and is to be given again");
+        }
         if (text.isEmpty() || URI.matcher(text).matches()) {
             return uri;
         }
@@ -31,6 +40,6 @@ record ClusterUri(String text) {
 
     @Override
     public String toString() {
-        return CREDENTIALS.matcher(text).replaceFirst("$1***@");
+        return CREDENTIALS.matcher(text).replaceFirst("$1" + HIDDEN);
     }
 }

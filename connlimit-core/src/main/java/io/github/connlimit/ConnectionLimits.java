@@ -204,8 +204,8 @@ public final class ConnectionLimits {
     }
 
     /**
-     * {@return where the Redis or Valkey is by which several nodes hold one limit together, empty if there is none} A password
-     * in it is shown as {@code ***}.
+     * {@return where the Redis or Valkey is by which several nodes hold one limit together, empty if there is none} The user
+     * and the password in it are shown as {@code ***}.
      */
     public String clusterUri() {
         return get(Settings.CLUSTER_URI).toString();
@@ -299,8 +299,8 @@ public final class ConnectionLimits {
     }
 
     /**
-     * {@return all settings as text, by key, in a fixed order; {@link Builder#set} reads each of them; unmodifiable} A password
-     * in {@code clusterUri} is {@code ***}.
+     * {@return all settings as text, by key, in a fixed order; {@link Builder#set} reads each of them; unmodifiable} The user
+     * and the password in {@code clusterUri} are {@code ***}, which {@code set} refuses.
      */
     public Map<String, String> toSettings() {
         Map<String, String> texts = new LinkedHashMap<>();

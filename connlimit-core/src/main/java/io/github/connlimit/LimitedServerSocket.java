@@ -46,6 +46,7 @@ public class LimitedServerSocket extends ServerSocket {
     private final Cleaner cleaner = Cleaner.create();
     private final ConnectionGate<Count> gate;
     private final RefusalHandler<? super Socket> refusalHandler;
+    private final ClusterMembership membership;
 
     /** Once true, always true. */
     private volatile boolean expectsEstablished;
@@ -58,6 +59,7 @@ public class LimitedServerSocket extends ServerSocket {
      *
      * @param limiter counts its connections, and perhaps those of other servers too
      * @throws IOException if there is no socket to be had
+     * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it
      */
     public LimitedServerSocket(ConnectionLimiter limiter) throws IOException {
         this(limiter, null);
@@ -70,11 +72,13 @@ public class LimitedServerSocket extends ServerSocket {
      * @param refusalHandler called for each refused connection, or {@code null} for what
      *     {@link ConnectionLimits#refuse()} says
      * @throws IOException if there is no socket to be had
+     * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it
      */
     public LimitedServerSocket(ConnectionLimiter limiter, RefusalHandler<? super Socket> refusalHandler)
             throws IOException {
         this.gate = new ConnectionGate<>(limiter);
         this.refusalHandler = refusalHandler;
+        this.membership = join();
     }
 
     /**
@@ -85,6 +89,7 @@ public class LimitedServerSocket extends ServerSocket {
      * @param address the local address, or {@code null} for all
      * @param limiter counts its connections, and perhaps those of other servers too
      * @throws IOException if the port is taken, or there is no socket to be had
+     * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it
      */
     public LimitedServerSocket(int port, int backlog, InetAddress address, ConnectionLimiter limiter)
             throws IOException {
@@ -97,6 +102,16 @@ public class LimitedServerSocket extends ServerSocket {
         super(port, backlog, address);
         this.gate = gate;
         this.refusalHandler = null;
+        this.membership = join();
+    }
+
+    private ClusterMembership join() throws IOException {
+        try {
+            return gate.limiter().joinCluster();
+        } catch (Throwable cannot) {
+            super.close();
+            throw cannot;
+        }
     }
 
     /**
@@ -227,6 +242,9 @@ public class LimitedServerSocket extends ServerSocket {
             // Null if the constructor of the superclass could not bind.
             if (gate != null) {
                 gate.stopHolding();
+            }
+            if (membership != null) {
+                membership.close();
             }
         }
     }

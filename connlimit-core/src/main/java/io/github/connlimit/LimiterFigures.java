@@ -1,12 +1,9 @@
 package io.github.connlimit;
 
-import java.time.Duration;
 import java.util.List;
 
 /** The figures of a limiter for JMX. This class is thread-safe. */
 final class LimiterFigures implements ConnectionLimiterMXBean {
-
-    private static final ClusterSnapshot NO_CLUSTER = new ClusterSnapshot(false, Duration.ZERO, 0, 0, 0, 0, 0);
 
     private final ConnectionLimiter limiter;
 
@@ -170,7 +167,7 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     private ClusterSnapshot cluster() {
-        return limiter.cluster().orElse(NO_CLUSTER);
+        return limiter.cluster().orElse(ClusterSnapshot.NONE);
     }
 
     @Override

@@ -21,6 +21,13 @@ public sealed interface Setting permits Settings {
     /** {@return which values are allowed, as the message about a bad value says it} */
     String allowed();
 
+    /**
+     * {@return a value of this setting for people to see: without a password, which only a URI may have}
+     *
+     * @param text a value as text, allowed or not
+     */
+    String shown(String text);
+
     /** {@return the default as text, which {@link ConnectionLimits.Builder#set} reads; empty for no rules} */
     String defaultText();
 

@@ -162,6 +162,11 @@ enum Settings implements Setting {
     }
 
     @Override
+    public String shown(String text) {
+        return this == CLUSTER_URI ? new ClusterUri(text).toString() : text;
+    }
+
+    @Override
     public String defaultText() {
         return print(defaultValue);
     }

@@ -500,6 +500,19 @@ class ConnectionLimitsTest {
     }
 
     @Test
+    void aClusterUriWithoutItsPasswordIsNotTakenForOne() {
+        String shown = ConnectionLimits.builder()
+                .clusterUri("redis://:secret@10.0.0.5")
+                .build()
+                .clusterUri();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ConnectionLimits.builder().clusterUri(shown))
+                .withMessage(
+                        "clusterUri: \"redis://***@10.0.0.5\" is not allowed; it was read where its password is not"
+                                + " shown, and is to be given again");
+    }
+
+    @Test
     void whatIsFreeOnEachNode() {
         ConnectionLimits limits = ConnectionLimits.defaults();
         assertThat(limits.freeOf(100)).isEqualTo(10);

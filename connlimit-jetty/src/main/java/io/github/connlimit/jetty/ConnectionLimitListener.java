@@ -1,5 +1,6 @@
 package io.github.connlimit.jetty;
 
+import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.Refusal;
@@ -71,6 +72,9 @@ public final class ConnectionLimitListener
 
     /** {@code null} unless the connector is started. Guarded by this. */
     private Sweep sweep;
+
+    /** {@code null} unless the connector is starting or started. Guarded by this. */
+    private ClusterMembership membership;
 
     /**
      * Creates a listener for one connector.
@@ -175,6 +179,7 @@ public final class ConnectionLimitListener
         }
         stop();
         gate.releaseAll();
+        leaveCluster();
         if (parent instanceof ServerConnector tcp) {
             tcp.getServer().removeEventListener(serverListener);
             tcp.removeEventListener(proxyHeader);
@@ -191,6 +196,7 @@ public final class ConnectionLimitListener
      * Called by Jetty when the connector is starting. From now on connections are counted.
      *
      * @param event the connector or one of its parts
+     * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it; the connector then does not start
      */
     @Override
     public void lifeCycleStarting(LifeCycle event) {
@@ -224,8 +230,21 @@ public final class ConnectionLimitListener
                     () -> "headerTimeout is for the first request of each connection only on " + event
                             + ": no ConnectionLimitHandler is in front of all other handlers");
         }
+        joinCluster();
         gate.startHolding();
         counting = true;
+    }
+
+    private synchronized void joinCluster() {
+        leaveCluster();
+        membership = gate.limiter().joinCluster();
+    }
+
+    private synchronized void leaveCluster() {
+        if (membership != null) {
+            membership.close();
+            membership = null;
+        }
     }
 
     private static boolean canHold(LifeCycle connector) {
@@ -261,6 +280,7 @@ public final class ConnectionLimitListener
                 Resetting.reset(socket);
                 return false;
             });
+            leaveCluster();
         }
     }
 

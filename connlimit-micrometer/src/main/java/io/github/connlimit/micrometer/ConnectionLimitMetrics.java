@@ -1,5 +1,6 @@
 package io.github.connlimit.micrometer;
 
+import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.LimiterSnapshot;
 import io.github.connlimit.RefusalReason;
@@ -111,6 +112,49 @@ public final class ConnectionLimitMetrics implements MeterBinder {
             counter("responses", responses, Tags.of("outcome", "tarpitted"), LimiterSnapshot::tarpitted);
             counter("responses", responses, Tags.of("outcome", "reset"), LimiterSnapshot::reset);
             counter("errors", "Errors in connlimit and in code it called", Tags.empty(), LimiterSnapshot::errors);
+            if (!limiter.limits().clusterUri().isEmpty()) {
+                bindCluster();
+            }
+        }
+
+        private void bindCluster() {
+            cluster(
+                    "connected",
+                    "1 if the Redis or Valkey of the cluster answers; else 0",
+                    now -> now.connected() ? 1 : 0);
+            cluster(
+                    "answer.age",
+                    "Seconds since the Redis or Valkey has answered for the last time",
+                    now -> now.sinceLastAnswer().toMillis() / 1000.0);
+            cluster(
+                    "reservations",
+                    "Clients that this node has a reservation for, or wants one",
+                    ClusterSnapshot::reservations);
+            cluster("reserved", "Connections that these reservations allow", ClusterSnapshot::reserved);
+            clusterTotal("requests", "Requests for a reservation, renewals included", ClusterSnapshot::requests);
+            clusterTotal(
+                    "granted",
+                    "Requests for a reservation that gave this node more than it had",
+                    ClusterSnapshot::granted);
+            clusterTotal(
+                    "denied",
+                    "Requests for a reservation that gave it nothing more, though it wanted more",
+                    ClusterSnapshot::denied);
+        }
+
+        private void cluster(String name, String description, ToDoubleFunction<ClusterSnapshot> figure) {
+            setting("cluster." + name, description, now -> figure.applyAsDouble(cluster(now)));
+        }
+
+        private void clusterTotal(String name, String description, ToDoubleFunction<ClusterSnapshot> total) {
+            FunctionCounter.builder("connlimit.cluster." + name, limiter, now -> total.applyAsDouble(cluster(now)))
+                    .description(description)
+                    .tags(tags)
+                    .register(registry);
+        }
+
+        private static ClusterSnapshot cluster(ConnectionLimiter limiter) {
+            return limiter.cluster().orElse(ClusterSnapshot.NONE);
         }
 
         private void gauge(String name, String description, ToDoubleFunction<LimiterSnapshot> figure) {

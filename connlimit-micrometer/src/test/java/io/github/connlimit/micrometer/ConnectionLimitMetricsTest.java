@@ -4,6 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import io.github.connlimit.Cidr;
+import io.github.connlimit.ClusterLimits;
+import io.github.connlimit.ClusterMembership;
+import io.github.connlimit.ClusterProvider;
+import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
@@ -16,6 +21,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.lang.ref.Reference;
 import java.lang.ref.WeakReference;
 import java.net.InetAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -41,6 +47,42 @@ class ConnectionLimitMetricsTest {
     }
 
     @Test
+    void aNodeOfAClusterHasMetersOfItsOwn() {
+        ClusterSnapshot figures = new ClusterSnapshot(true, Duration.ofMillis(1500), 2, 30, 4, 5, 6);
+        limiter.reconfigure(limits ->
+                limits.toBuilder().clusterUri("redis://user:secret@192.0.2.1").build());
+        ClusterProvider provider = (node, uri) -> new ClusterLimits() {
+            @Override
+            public int allowed(Cidr client, int open, int limit) {
+                return limit;
+            }
+
+            @Override
+            public ClusterSnapshot snapshot() {
+                return figures;
+            }
+
+            @Override
+            public void close() {}
+        };
+        new ConnectionLimitMetrics(limiter, "web").bindTo(registry);
+        assertThat(registry.scrape()).contains("connlimit_cluster_connected{name=\"web\"} 0.0\n");
+        try (ClusterMembership node = limiter.joinCluster(provider)) {
+            assertThat(node).isNotNull();
+            assertThat(registry.scrape())
+                    .contains(
+                            "connlimit_cluster_answer_age{name=\"web\"} 1.5\n",
+                            "connlimit_cluster_connected{name=\"web\"} 1.0\n",
+                            "connlimit_cluster_denied_total{name=\"web\"} 6.0\n",
+                            "connlimit_cluster_granted_total{name=\"web\"} 5.0\n",
+                            "connlimit_cluster_requests_total{name=\"web\"} 4.0\n",
+                            "connlimit_cluster_reservations{name=\"web\"} 2.0\n",
+                            "connlimit_cluster_reserved{name=\"web\"} 30.0\n")
+                    .doesNotContain("secret");
+        }
+    }
+
+    @Test
     void scrapesUnderTheseNamesTypesAndDescriptions() {
         new ConnectionLimitMetrics(limiter, "web").bindTo(registry);
         assertThat(registry.scrape()).isEqualTo("""
@@ -61,6 +103,7 @@ class ConnectionLimitMetricsTest {
                 connlimit_connections_pending{name="web"} 0.0
                 # HELP connlimit_connections_refused_total Connections and streams refused
                 # TYPE connlimit_connections_refused_total counter
+                connlimit_connections_refused_total{name="web",reason="cluster"} 0.0
                 connlimit_connections_refused_total{name="web",reason="connections"} 0.0
                 connlimit_connections_refused_total{name="web",reason="network"} 0.0
                 connlimit_connections_refused_total{name="web",reason="pending"} 0.0
@@ -77,6 +120,7 @@ class ConnectionLimitMetricsTest {
                 connlimit_dryrun{name="web"} 0.0
                 # HELP connlimit_dryrun_refused_total Connections and streams that would have been refused but for the dry run
                 # TYPE connlimit_dryrun_refused_total counter
+                connlimit_dryrun_refused_total{name="web",reason="cluster"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="connections"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="network"} 0.0
                 connlimit_dryrun_refused_total{name="web",reason="pending"} 0.0
@@ -182,7 +226,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(31)
+                .hasSize(33)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

@@ -1,5 +1,6 @@
 package io.github.connlimit.netty;
 
+import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
@@ -50,6 +51,9 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
 
     private final AtomicBoolean stopped = new AtomicBoolean();
 
+    /** Set by {@link #start}. */
+    private volatile ClusterMembership membership;
+
     Acceptor(
             ConnectionLimiter limiter,
             ConnectionPhase firstPhase,
@@ -65,8 +69,13 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         return gate.permit(channel);
     }
 
-    /** Sweeps from now on, until it is stopped and nothing is counted any more. */
+    /**
+     * Sweeps from now on, until it is stopped and nothing is counted any more.
+     *
+     * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it
+     */
     void start() {
+        membership = gate.limiter().joinCluster();
         loop.terminationFuture().addListener(whenLoopEnds);
         schedule(0);
     }
@@ -90,6 +99,9 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     void stop() {
         if (stopped.compareAndSet(false, true)) {
             gate.stopHolding();
+            if (membership != null) {
+                membership.close();
+            }
             sweepStopped(false);
         }
     }

@@ -131,7 +131,13 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
         if (present != null) {
             return present;
         }
-        made.start();
+        try {
+            made.start();
+        } catch (IllegalArgumentException cannot) {
+            // Netty would go on without this handler, and so without limits.
+            server.close();
+            throw cannot;
+        }
         server.closeFuture().addListener(closed -> made.stop());
         return made;
     }
@@ -140,6 +146,7 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      * Called by Netty when this handler is added to a server channel.
      *
      * @param context of that channel
+     * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it; the channel is closed
      */
     @Override
     public void handlerAdded(ChannelHandlerContext context) {

@@ -10,6 +10,7 @@ const REASONS = {
   total: 'Too many in all',
   rate: 'Too many in a short time',
   network: 'Too many in their network',
+  cluster: 'More than the cluster leaves to this node',
   handshake: 'Closed: handshake not completed in time',
   first_byte: 'Closed: no first byte in time',
   header: 'Closed: header not completed in time'

@@ -77,6 +77,11 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedNetwork);
     }
 
+    /** {@return how many connections have been refused because the other nodes of the cluster had the rest of the limit} */
+    default long getRefusedCluster() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::refusedCluster);
+    }
+
     /** {@return how many connections have been closed at a deadline} */
     default long getTimedOut() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::timedOut);
@@ -130,6 +135,41 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
     /** {@return how many errors there were in connlimit and in code it called; the log has them} */
     default long getErrors() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::errors);
+    }
+
+    /** {@return whether the Redis or Valkey of the cluster answers; false without a cluster} */
+    default boolean isClusterConnected() {
+        return LimiterSettings.cluster(getLimiter()).connected();
+    }
+
+    /** {@return how long ago it did for the last time, in milliseconds} */
+    default long getClusterMillisSinceLastAnswer() {
+        return LimiterSettings.cluster(getLimiter()).sinceLastAnswer().toMillis();
+    }
+
+    /** {@return for how many clients this node has a reservation, or wants one} */
+    default int getClusterReservations() {
+        return LimiterSettings.cluster(getLimiter()).reservations();
+    }
+
+    /** {@return how many connections these reservations allow} */
+    default long getClusterReserved() {
+        return LimiterSettings.cluster(getLimiter()).reserved();
+    }
+
+    /** {@return how many requests for a reservation there were, renewals included} */
+    default long getClusterRequests() {
+        return LimiterSettings.cluster(getLimiter()).requests();
+    }
+
+    /** {@return how many of these gave this node more than it had} */
+    default long getClusterGranted() {
+        return LimiterSettings.cluster(getLimiter()).granted();
+    }
+
+    /** {@return how many of these gave it nothing more, though it wanted more} */
+    default long getClusterDenied() {
+        return LimiterSettings.cluster(getLimiter()).denied();
     }
 
     /**

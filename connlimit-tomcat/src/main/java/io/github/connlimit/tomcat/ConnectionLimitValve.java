@@ -1,5 +1,6 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import jakarta.servlet.ServletException;
@@ -58,6 +59,10 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
     private ConnectionLimiter setLimiter;
 
     private Service service;
+
+    /** {@code null} unless the Valve is started. */
+    private ClusterMembership membership;
+
     private volatile LimitedRequests requests;
     private volatile boolean requestAttributesEnabled;
 
@@ -101,11 +106,13 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
             service = findService();
             ConnectionLimiter limiter = findLimiter();
             settings.use(limiter);
+            membership = limiter.joinCluster();
             requests = new LimitedRequests(limiter);
             for (Connector connector : service.findConnectors()) {
                 join(connector);
             }
         } catch (IllegalArgumentException | IllegalStateException wrong) {
+            leave();
             throw new LifecycleException(getClass().getSimpleName() + ": " + wrong.getMessage(), wrong);
         }
         if (service instanceof StandardService standard) {
@@ -173,6 +180,14 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
         LimitedRequests counted = requests;
         if (counted != null) {
             counted.releaseAll();
+        }
+        leave();
+    }
+
+    private void leave() {
+        if (membership != null) {
+            membership.close();
+            membership = null;
         }
     }
 

@@ -1,6 +1,7 @@
 package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ClientUsage;
+import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
@@ -57,7 +58,16 @@ final class LimiterSettings {
         if (limiter != null) {
             return limiter.limits().toSettings().get(name);
         }
-        return given.getOrDefault(name, ConnectionLimits.defaults().toSettings().get(name));
+        String text = given.get(name);
+        return text == null ? ConnectionLimits.defaults().toSettings().get(name) : shown(name, text);
+    }
+
+    private static String shown(String name, String text) {
+        return ConnectionLimits.settings().stream()
+                .filter(setting -> setting.key().equals(name))
+                .findFirst()
+                .map(setting -> setting.shown(text))
+                .orElse(text);
     }
 
     /** Whether any setting was given before there was a limiter. */
@@ -104,6 +114,10 @@ final class LimiterSettings {
     /** One of the figures, 0 before there is a limiter. */
     static long figure(ConnectionLimiter inForce, ToLongFunction<LimiterSnapshot> figure) {
         return inForce == null ? 0 : figure.applyAsLong(inForce.snapshot(0));
+    }
+
+    static ClusterSnapshot cluster(ConnectionLimiter inForce) {
+        return inForce == null ? ClusterSnapshot.NONE : inForce.cluster().orElse(ClusterSnapshot.NONE);
     }
 
     /** The clients with most open connections as text, one each, for JMX. */

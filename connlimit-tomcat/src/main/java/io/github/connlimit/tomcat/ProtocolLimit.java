@@ -1,5 +1,6 @@
 package io.github.connlimit.tomcat;
 
+import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.RefusalHandler;
@@ -38,6 +39,9 @@ final class ProtocolLimit<U extends NetworkChannel> {
 
     /** Handed over by the Valve. */
     private ConnectionLimiter serviceLimiter;
+
+    /** {@code null} unless the protocol runs. */
+    private ClusterMembership membership;
 
     private boolean running;
     private int starts;
@@ -83,6 +87,7 @@ final class ProtocolLimit<U extends NetworkChannel> {
             checkOneSource("the ConnectionLimitValve of its Service");
             connections.use(limiter);
             settings.use(limiter);
+            join(limiter);
         }
         serviceLimiter = limiter;
     }
@@ -142,9 +147,23 @@ final class ProtocolLimit<U extends NetworkChannel> {
         }
         connections.use(limiter);
         settings.use(limiter);
+        join(limiter);
         connections.start();
         running = true;
         schedule();
+    }
+
+    private void join(ConnectionLimiter limiter) {
+        ClusterMembership joined = limiter.joinCluster();
+        leave();
+        membership = joined;
+    }
+
+    private void leave() {
+        if (membership != null) {
+            membership.close();
+            membership = null;
+        }
     }
 
     private void checkOneSource(String other) {
@@ -166,6 +185,7 @@ final class ProtocolLimit<U extends NetworkChannel> {
     private synchronized void end() {
         running = false;
         connections.stop();
+        leave();
         if (!connections.isEmpty()) {
             int life = starts;
             // Not by the server's executor, which may be shut down by then.
@@ -193,6 +213,7 @@ final class ProtocolLimit<U extends NetworkChannel> {
         running = false;
         cancelSweep();
         connections.stop();
+        leave();
         connections.releaseAll();
     }
 

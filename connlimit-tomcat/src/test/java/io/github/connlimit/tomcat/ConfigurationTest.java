@@ -356,6 +356,8 @@ class ConfigurationTest {
                     .invoke(valve, "text of " + name);
             assertThat(valve.getProperty(name)).isEqualTo("text of " + name);
         }
+        valve.setClusterUri("redis://user:secret@192.0.2.1");
+        assertThat(valve.getClusterUri()).isEqualTo("redis://***@192.0.2.1");
         assertThat(valve.setProperty("maxPerClients", "5")).isFalse();
         assertThat(valve.getProperty("maxPerClients")).isNull();
     }

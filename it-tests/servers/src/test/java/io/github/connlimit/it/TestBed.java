@@ -278,6 +278,7 @@ final class TestBed<S extends TestServer> {
         assertThat(events.refused(RefusalReason.TOTAL)).isEqualTo(snapshot.refusedTotal());
         assertThat(events.refused(RefusalReason.RATE)).isEqualTo(snapshot.refusedRate());
         assertThat(events.refused(RefusalReason.NETWORK)).isEqualTo(snapshot.refusedNetwork());
+        assertThat(events.refused(RefusalReason.CLUSTER)).isEqualTo(snapshot.refusedCluster());
         assertThat(events.refusedInDryRun()).isEqualTo(snapshot.dryRunRefused());
         assertThat(events.timedOut(false)).isEqualTo(snapshot.timedOut());
         assertThat(events.timedOut(true)).isEqualTo(snapshot.dryRunTimedOut());
