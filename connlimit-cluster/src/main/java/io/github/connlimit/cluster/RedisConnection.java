@@ -6,6 +6,7 @@ import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.SocketOptions;
 import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -35,6 +36,8 @@ final class RedisConnection implements AutoCloseable {
 
     private static final Delay RECONNECT =
             Delay.exponential(Duration.ofMillis(50), Duration.ofSeconds(1), 2, TimeUnit.MILLISECONDS);
+
+    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
     /** After so many batches without an answer, one after the other. */
     private static final int MOST_UNANSWERED = 3;
@@ -93,11 +96,16 @@ final class RedisConnection implements AutoCloseable {
         ClientResources resources =
                 ClientResources.builder().reconnectDelay(RECONNECT).build();
         TimeoutOptions timeouts = TimeoutOptions.enabled(patience);
+        SocketOptions sockets =
+                SocketOptions.builder().connectTimeout(CONNECT_TIMEOUT).build();
+        // Until the end of the handshake, TLS and Redis's own.
+        uris.forEach(one -> one.setTimeout(CONNECT_TIMEOUT));
         if (cluster) {
             RedisClusterClient client = RedisClusterClient.create(resources, uris);
             client.setOptions(ClusterClientOptions.builder()
                     .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                     .timeoutOptions(timeouts)
+                    .socketOptions(sockets)
                     .build());
             return new RedisConnection(() -> client.connectAsync(StringCodec.UTF8), () -> end(client, resources));
         }
@@ -105,6 +113,7 @@ final class RedisConnection implements AutoCloseable {
         client.setOptions(ClientOptions.builder()
                 .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                 .timeoutOptions(timeouts)
+                .socketOptions(sockets)
                 .build());
         return new RedisConnection(
                 () -> client.connectAsync(StringCodec.UTF8, uris.get(0)).thenApply(RedisConnection::batching),

@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import redis.embedded.core.ExecutableProvider;
 
@@ -69,6 +68,10 @@ final class RedisProcess implements AutoCloseable {
         }
     }
 
+    int port() {
+        return port;
+    }
+
     String uri() {
         return "redis://127.0.0.1:" + port;
     }
@@ -80,17 +83,11 @@ final class RedisProcess implements AutoCloseable {
 
     /** Stops it in its tracks: it neither answers nor closes anything. */
     void freeze() throws Exception {
-        signal("STOP");
+        Signals.send("STOP", process);
     }
 
     void thaw() throws Exception {
-        signal("CONT");
-    }
-
-    private void signal(String name) throws Exception {
-        new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
-                .start()
-                .waitFor(20, TimeUnit.SECONDS);
+        Signals.send("CONT", process);
     }
 
     @Override

@@ -1,0 +1,137 @@
+package io.github.connlimit.cluster;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.DelayQueue;
+import java.util.concurrent.Delayed;
+import java.util.concurrent.TimeUnit;
+
+/** What is between a node and the engine: slow, cut, or a hole into which everything goes. */
+final class Wire implements AutoCloseable {
+
+    private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    private final int engine;
+    private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+    private volatile long delayMillis;
+    private volatile boolean cut;
+    private volatile boolean hole;
+
+    Wire(RedisProcess engine) throws IOException {
+        this.engine = engine.port();
+        start(this::accept);
+    }
+
+    private static void start(Runnable action) {
+        Thread thread = new Thread(action);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    String uri() {
+        return "redis://127.0.0.1:" + server.getLocalPort();
+    }
+
+    /** From now on each message takes so much longer, in each direction. */
+    void slow(long millis) {
+        delayMillis = millis;
+    }
+
+    /** Ends all connections, and every new one at once. */
+    void cut() {
+        cut = true;
+        sockets.forEach(Wire::closeQuietly);
+    }
+
+    /** Ends nothing, and lets nothing through any more. */
+    void swallow() {
+        hole = true;
+    }
+
+    void mend() {
+        cut = false;
+        hole = false;
+    }
+
+    private void accept() {
+        while (!server.isClosed()) {
+            try {
+                Socket node = server.accept();
+                if (cut) {
+                    node.close();
+                    continue;
+                }
+                Socket there = new Socket(InetAddress.getLoopbackAddress(), engine);
+                sockets.add(node);
+                sockets.add(there);
+                start(() -> pass(node, there));
+                start(() -> pass(there, node));
+            } catch (IOException refused) {
+                // The engine is not there: the node sees that its connection has ended.
+            }
+        }
+    }
+
+    private record Message(byte[] bytes, long dueNanos) implements Delayed {
+
+        @Override
+        public long getDelay(TimeUnit unit) {
+            return unit.convert(dueNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+        }
+
+        @Override
+        public int compareTo(Delayed other) {
+            return Long.compare(dueNanos, ((Message) other).dueNanos);
+        }
+    }
+
+    private void pass(Socket from, Socket to) {
+        DelayQueue<Message> due = new DelayQueue<>();
+        start(() -> deliver(due, to));
+        try (from;
+                to;
+                InputStream in = from.getInputStream()) {
+            byte[] buffer = new byte[65536];
+            for (int length = in.read(buffer); length >= 0; length = in.read(buffer)) {
+                if (!hole) {
+                    due.add(new Message(
+                            java.util.Arrays.copyOf(buffer, length),
+                            System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(delayMillis)));
+                }
+            }
+        } catch (IOException ended) {
+            // Both are closed now.
+        }
+    }
+
+    private static void deliver(DelayQueue<Message> due, Socket to) {
+        try {
+            while (!to.isClosed()) {
+                Message message = due.poll(1, TimeUnit.SECONDS);
+                if (message != null) {
+                    to.getOutputStream().write(message.bytes());
+                }
+            }
+        } catch (IOException | InterruptedException ended) {
+            closeQuietly(to);
+        }
+    }
+
+    private static void closeQuietly(Socket socket) {
+        try {
+            socket.close();
+        } catch (IOException gone) {
+            // Closed all the same.
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        server.close();
+        sockets.forEach(Wire::closeQuietly);
+    }
+}
