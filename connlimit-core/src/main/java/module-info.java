@@ -7,4 +7,6 @@ module io.github.connlimit {
     requires static jdk.jfr;
 
     exports io.github.connlimit;
+
+    uses io.github.connlimit.ClusterProvider;
 }

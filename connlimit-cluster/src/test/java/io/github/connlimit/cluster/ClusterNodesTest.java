@@ -3,6 +3,7 @@ package io.github.connlimit.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.redis.RedisProcess;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import java.net.InetAddress;
@@ -200,7 +201,7 @@ class ClusterNodesTest {
             attacker.flood(node);
         }
         awaitTotal(LIMIT);
-        engine.freeze();
+        Signals.send("STOP", engine.process());
         long frozen = System.nanoTime();
         letPass(LEASE.dividedBy(2));
         assertThat(attacker.most()).isLessThanOrEqualTo(LIMIT + FREE);
@@ -211,7 +212,7 @@ class ClusterNodesTest {
         }
         letPass(LEASE);
         assertThat(attacker.most()).isEqualTo(2 * LIMIT);
-        engine.thaw();
+        Signals.send("CONT", engine.process());
         for (NodeProcess node : two) {
             await("answers").atMost(DEADLINE).until(() -> node.figures().connected());
         }
@@ -222,13 +223,13 @@ class ClusterNodesTest {
     void anEngineThatHangsLeavesWhatIsFreeIfThatIsWanted() throws Exception {
         NodeProcess[] two = {node(engine.uri(), "onClusterError", "free"), node(engine.uri(), "onClusterError", "free")
         };
-        engine.freeze();
+        Signals.send("STOP", engine.process());
         for (NodeProcess node : two) {
             attacker.flood(node);
         }
         letPass(LEASE.multipliedBy(3));
         assertThat(attacker.most()).isEqualTo(2 * FREE);
-        engine.thaw();
+        Signals.send("CONT", engine.process());
         awaitTotal(LIMIT);
         letPass(LEASE);
         assertThat(attacker.most()).isLessThanOrEqualTo(LIMIT + FREE);
@@ -352,9 +353,9 @@ class ClusterNodesTest {
         awaitTotal(LIMIT);
         accepted(node, Duration.ofSeconds(2));
         long healthy = accepted(node, Duration.ofSeconds(2));
-        engine.freeze();
+        Signals.send("STOP", engine.process());
         long frozen = accepted(node, Duration.ofSeconds(4)) / 2;
-        engine.thaw();
+        Signals.send("CONT", engine.process());
         engine.kill();
         long gone = accepted(node, Duration.ofSeconds(4)) / 2;
         System.out.println("accepted in 2 s: " + healthy + ", engine frozen: " + frozen + ", gone: " + gone);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.redis.RedisProcess;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import java.time.Duration;
@@ -252,9 +253,9 @@ class RedisReservationStoreTest {
     void anEngineThatHangsFailsTheAnswersInTime() throws Exception {
         try (RedisProcess other = new RedisProcess().start()) {
             ReservationStore store = store(other, LONG);
-            other.freeze();
+            Signals.send("STOP", other.process());
             assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class);
-            other.thaw();
+            Signals.send("CONT", other.process());
             await("answers")
                     .atMost(DEADLINE)
                     .ignoreExceptions()

@@ -34,6 +34,8 @@ import java.util.Optional;
 @ChannelHandler.Sharable
 public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
 
+    private static final System.Logger LOGGER = System.getLogger(ConnectionLimitHandler.class.getName());
+
     /** The gate of a server channel, and of each connection that it has admitted. */
     static final AttributeKey<Acceptor> ACCEPTOR = AttributeKey.valueOf(ConnectionLimitHandler.class, "acceptor");
 
@@ -134,7 +136,9 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
         try {
             made.start();
         } catch (IllegalArgumentException cannot) {
-            // Netty would go on without this handler, and so without limits.
+            // Netty would say it at level WARN only if nobody else takes it, and go on without this handler: without
+            // limits.
+            LOGGER.log(System.Logger.Level.ERROR, "closing " + server + ": " + cannot.getMessage());
             server.close();
             throw cannot;
         }

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.connlimit.Cidr;
+import io.github.connlimit.ClusterLimits;
+import io.github.connlimit.ClusterMembership;
+import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
@@ -14,6 +17,8 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.Socket;
@@ -33,6 +38,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -920,6 +927,81 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
             bed.served(connection);
         }
         bed.awaitPending(ALICE, 0);
+    }
+
+    // ---- clusters
+
+    /** Lets each client have two connections on this node. */
+    private static final class TwoForEach implements ClusterLimits {
+
+        private final AtomicInteger closed = new AtomicInteger();
+
+        @Override
+        public int allowed(Cidr client, int open, int limit) {
+            return 2;
+        }
+
+        @Override
+        public ClusterSnapshot snapshot() {
+            return ClusterSnapshot.NONE;
+        }
+
+        @Override
+        public void close() {
+            closed.incrementAndGet();
+        }
+    }
+
+    private static ConnectionLimits ofACluster() {
+        return TestBed.patient()
+                .maxPerClient(10)
+                .freePerClient("1")
+                .clusterUri("redis://192.0.2.1")
+                .build();
+    }
+
+    @Test
+    void isANodeOfItsClusterWhileItRuns() throws Exception {
+        TwoForEach cluster = new TwoForEach();
+        AtomicReference<ClusterMembership> first = new AtomicReference<>();
+        bed.start(ofACluster(), setup -> {
+            first.set(bed.limiter().joinCluster((node, uri) -> cluster));
+            return setup;
+        });
+        bed.admitted(ALICE, 2);
+        assertEnded(bed.connect(ALICE), Refusal.RESET);
+        bed.admitted(BOB, 2);
+        TestBed.awaitUntil(
+                "a refusal by the cluster",
+                () -> assertThat(bed.events().refused(RefusalReason.CLUSTER)).isEqualTo(1));
+        first.get().close();
+        assertThat(cluster.closed).hasValue(0);
+        bed.server().stop();
+        TestBed.awaitUntil(
+                "the end of the membership", () -> assertThat(cluster.closed).hasValue(1));
+    }
+
+    /** It would run without the limit that was asked for. */
+    @Test
+    void doesNotServeWithoutWhatItsClusterNeeds() {
+        StringWriter said = new StringWriter();
+        try {
+            bed.start(ofACluster());
+        } catch (Exception refused) {
+            refused.printStackTrace(new PrintWriter(said));
+        }
+        TestBed.awaitUntil("nobody to listen", () -> assertThat(isListening()).isFalse());
+        bed.log().allWarnings().forEach(record -> said.append(record.getMessage() + " " + record.getThrown()));
+        assertThat(said.toString()).contains("connlimit-cluster is not on the class path");
+        bed.log().forgetWarnings();
+    }
+
+    private boolean isListening() {
+        try (TestConnection connection = bed.connect(ALICE)) {
+            return connection != null;
+        } catch (Exception refused) {
+            return false;
+        }
     }
 
     // ---- stop and start

@@ -1,0 +1,132 @@
+package io.github.connlimit.redis;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import redis.embedded.core.ExecutableProvider;
+
+/**
+ * A real Redis or Valkey on loopback that writes nothing to disk: the one that is installed, or what a library brings. This
+ * class is not thread-safe.
+ */
+public final class RedisProcess implements AutoCloseable {
+
+    private static final Duration DEADLINE = Duration.ofSeconds(20);
+    private static final long LOOK_MILLIS = 5;
+
+    private final Path executable;
+    private final int port;
+    private final List<String> options;
+    private Process process;
+
+    /**
+     * Finds an engine and a port for it; starts nothing yet.
+     *
+     * @param options for its command line, as in {@code --requirepass secret}
+     * @throws IOException if there is no engine for this machine
+     */
+    public RedisProcess(String... options) throws IOException {
+        Optional<Path> installed = installed();
+        this.executable = installed.isPresent()
+                ? installed.get()
+                : ExecutableProvider.newJarResourceProvider().get().toPath();
+        this.options = List.of(options);
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            this.port = free.getLocalPort();
+        }
+    }
+
+    private static Optional<Path> installed() {
+        return Stream.of("valkey-server", "redis-server")
+                .flatMap(name -> Stream.of(System.getenv("PATH").split(":")).map(directory -> Path.of(directory, name)))
+                .filter(Files::isExecutable)
+                .findFirst();
+    }
+
+    /**
+     * Starts it, and waits until it accepts connections.
+     *
+     * @return this
+     * @throws IOException if it does not start in 20 seconds
+     */
+    public RedisProcess start() throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                executable.toString(),
+                "--port",
+                Integer.toString(port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no"));
+        command.addAll(options);
+        process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        long end = System.nanoTime() + DEADLINE.toNanos();
+        while (!listens()) {
+            if (!process.isAlive() || System.nanoTime() - end >= 0) {
+                close();
+                throw new IOException("it does not start: " + String.join(" ", command));
+            }
+            pause();
+        }
+        return this;
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(LOOK_MILLIS);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", interrupted);
+        }
+    }
+
+    private boolean listens() {
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 1000);
+            return true;
+        } catch (IOException notYet) {
+            return false;
+        }
+    }
+
+    /** {@return its port} */
+    public int port() {
+        return port;
+    }
+
+    /** {@return its URI} */
+    public String uri() {
+        return "redis://127.0.0.1:" + port;
+    }
+
+    /** {@return its process; {@code null} if it was never started} */
+    public Process process() {
+        return process;
+    }
+
+    /** Ends it, with all that it knows. It can be started again, on the same port. */
+    public void kill() {
+        process.destroyForcibly().onExit().join();
+    }
+
+    @Override
+    public void close() {
+        if (process != null) {
+            kill();
+        }
+    }
+}
