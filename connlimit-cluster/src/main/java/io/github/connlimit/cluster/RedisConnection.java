@@ -54,7 +54,7 @@ final class RedisConnection implements AutoCloseable {
     /**
      * Begins to connect.
      *
-     * @param end gives back what the connector uses
+     * @param end gives back what the connector uses, and so closes the connection
      */
     private RedisConnection(
             Supplier<CompletionStage<? extends StatefulConnection<String, String>>> connector, Runnable end) {
@@ -187,7 +187,6 @@ final class RedisConnection implements AutoCloseable {
     public synchronized void close() {
         if (!closed) {
             closed = true;
-            connecting.thenAccept(StatefulConnection::closeAsync);
             end.run();
         }
     }

@@ -3,6 +3,7 @@ package io.github.connlimit.it.jetty;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.redis.RedisProcess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -16,6 +17,7 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
@@ -122,6 +124,57 @@ class JettyHomeIT {
             assertThat(jetty.stop()).isEqualTo(128 + 15);
             assertNoTrouble(jetty);
         }
+    }
+
+    /** The one that comes first has the whole limit, and the other what is free. */
+    @ParameterizedTest
+    @ValueSource(strings = {"jetty-home-12.0", "jetty-home-12.1"})
+    void holdsOneLimitWithAnotherServer(String distribution) throws Exception {
+        try (RedisProcess redis = new RedisProcess("--requirepass", "secret").start();
+                JettyHomeProcess one = clusterNode(distribution, redis);
+                JettyHomeProcess other = clusterNode(distribution, redis)) {
+            int first = port(one.log(), "http/1.1");
+            int second = port(other.log(), "http/1.1");
+            AtomicInteger there = new AtomicInteger();
+            Awaitility.await()
+                    .atMost(Duration.ofMillis(TIMEOUT_MILLIS))
+                    .until(() -> there.addAndGet(served(first)) == 20);
+            assertThat(served(second)).isEqualTo(2);
+            for (int i = 0; i < 20; i++) {
+                assertReset(GREEDY, first);
+                assertReset(GREEDY, second);
+            }
+            for (JettyHomeProcess jetty : List.of(one, other)) {
+                assertThat(jetty.stop()).isEqualTo(128 + 15);
+                assertNoTrouble(jetty);
+                assertThat(jetty.log()).doesNotContain("secret");
+            }
+        }
+    }
+
+    private JettyHomeProcess clusterNode(String distribution, RedisProcess redis) throws Exception {
+        JettyHomeProcess jetty = new JettyHomeProcess(home(distribution), newBase());
+        jetty.unpack("cluster-jetty-home");
+        jetty.addModules("http,connlimit,connlimit-cluster");
+        jetty.set("connlimit", "connlimit.maxPerClient", "20");
+        jetty.set("connlimit", "connlimit.freePerClient", "2");
+        jetty.set("connlimit", "connlimit.clusterUri", redis.uri().replace("//", "//:secret@"));
+        jetty.start("jetty.http.host=127.0.0.1", "jetty.http.port=0");
+        jetty.awaitLog("Started oejs.Server@");
+        return jetty;
+    }
+
+    /** Opens connections until one is refused, and leaves them open: how many there were. */
+    private int served(int port) throws IOException {
+        int served = 0;
+        try {
+            while (get(connect(GREEDY, port)).startsWith("HTTP/1.1 404")) {
+                served++;
+            }
+        } catch (SocketException refused) {
+            // No more for now.
+        }
+        return served;
     }
 
     @ParameterizedTest

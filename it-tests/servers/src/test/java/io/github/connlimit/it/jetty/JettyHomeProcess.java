@@ -2,8 +2,8 @@ package io.github.connlimit.it.jetty;
 
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.it.Zip;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -12,8 +12,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipInputStream;
 
 /** A JETTY_BASE for an unpacked jetty-home, with connlimit unpacked into it, and the server process that runs there. */
 final class JettyHomeProcess implements AutoCloseable {
@@ -29,22 +27,12 @@ final class JettyHomeProcess implements AutoCloseable {
         this.home = home;
         this.base = base;
         this.log = base.resolve("server.log");
-        unpack(Path.of(System.getProperty("connlimit.it.zip.jetty-home")), base);
+        unpack("jetty-home");
     }
 
-    private static void unpack(Path zip, Path into) throws IOException {
-        try (InputStream in = Files.newInputStream(zip);
-                ZipInputStream entries = new ZipInputStream(in)) {
-            for (ZipEntry entry = entries.getNextEntry(); entry != null; entry = entries.getNextEntry()) {
-                Path target = into.resolve(entry.getName());
-                if (entry.isDirectory()) {
-                    Files.createDirectories(target);
-                } else {
-                    Files.createDirectories(target.getParent());
-                    Files.copy(entries, target);
-                }
-            }
-        }
+    /** Unpacks another zip into it. */
+    void unpack(String name) throws IOException {
+        Zip.unpack(Path.of(System.getProperty("connlimit.it.zip." + name)), base);
     }
 
     /** Adds modules, as a person would, and returns what was said. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.github.connlimit.it.FreePort;
+import io.github.connlimit.it.Zip;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
@@ -56,6 +57,11 @@ final class TomcatDistribution implements AutoCloseable {
         Path jar = Path.of(System.getProperty("connlimit.it.jar.tomcat-standalone"));
         Files.copy(jar, home.resolve("lib").resolve(jar.getFileName()));
         output = home.resolve("logs/catalina.out");
+    }
+
+    /** Adds what a cluster needs. */
+    void addCluster() throws IOException {
+        Zip.unpack(Path.of(System.getProperty("connlimit.it.zip.cluster-tomcat")), home);
     }
 
     /** Makes a key and its certificate as the documentation does. */

@@ -1,8 +1,10 @@
 package io.github.connlimit.it.tomcat;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.github.connlimit.it.FreePort;
+import io.github.connlimit.redis.RedisProcess;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -10,8 +12,10 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLSocketFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -76,6 +80,47 @@ class TomcatDistributionIT {
             tomcat.stop();
             assertThat(tomcat.complaints()).isEmpty();
         }
+    }
+
+    /** The one that comes first has the whole limit, and the other what is free. */
+    @ParameterizedTest
+    @ValueSource(strings = {"tomcat-10.1", "tomcat-11"})
+    void holdsOneLimitWithAnotherServer(String name) throws Exception {
+        try (RedisProcess redis = new RedisProcess("--requirepass", "secret").start();
+                TomcatDistribution one = new TomcatDistribution(name, "cluster-1");
+                TomcatDistribution other = new TomcatDistribution(name, "cluster-2")) {
+            int first = startNode(one, redis);
+            int second = startNode(other, redis);
+            AtomicInteger there = new AtomicInteger();
+            await().atMost(Duration.ofSeconds(60)).until(() -> there.addAndGet(served(first)) == 20);
+            assertThat(served(second)).isEqualTo(2);
+            assertThat(served(first)).isZero();
+            for (TomcatDistribution tomcat : List.of(one, other)) {
+                tomcat.stop();
+                assertThat(tomcat.complaints()).isEmpty();
+                assertThat(tomcat.log()).contains("INFO").doesNotContain("secret");
+            }
+        }
+    }
+
+    private static int startNode(TomcatDistribution tomcat, RedisProcess redis) throws Exception {
+        int port = FreePort.find();
+        tomcat.addCluster();
+        tomcat.configure("""
+                <Connector port="%d" protocol="io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol"
+                           maxPerClient="20" freePerClient="2" clusterUri="redis://:secret@127.0.0.1:%d"/>
+                """.formatted(port, redis.port()), "");
+        tomcat.start();
+        return port;
+    }
+
+    /** How many are served until one is not; they stay open. */
+    private int served(int port) throws IOException {
+        int served = 0;
+        while (isServed(2, port)) {
+            served++;
+        }
+        return served;
     }
 
     @ParameterizedTest
