@@ -62,6 +62,7 @@ final class Demo {
         Tally tally = new Tally();
         ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults(), tally);
         ServerSettings settings = new ServerSettings(
+                "demo",
                 new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
                 Optional.of(limiter),
                 Optional.empty(),

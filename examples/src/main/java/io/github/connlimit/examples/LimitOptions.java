@@ -21,7 +21,9 @@ final class LimitOptions {
             "maxRatePerClient",
             "--max-rate",
             "reservedConnections",
-            "--reserve");
+            "--reserve",
+            "clusterUri",
+            "--cluster");
 
     private LimitOptions() {}
 

@@ -8,7 +8,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** The command line of the examples: without arguments the demo, with {@code serve} a server that keeps running. */
+/** The command line of the examples: without arguments the demo, with {@code cluster} that of a cluster, with {@code serve} a server. */
 @Command(
         name = "connlimit-examples",
         description = "Runs the demo: Jetty and Tomcat with one limit for each client, for a dozen seconds.")
@@ -31,6 +31,7 @@ public final class Main implements Callable<Integer> {
         Logger.getLogger("").setLevel(Level.WARNING);
         return new CommandLine(new Main())
                 .addSubcommand(ServeCommand.commandLine())
+                .addSubcommand(new ClusterDemoCommand())
                 .setParameterExceptionHandler(Main::reportBadArguments)
                 .setExecutionExceptionHandler(Main::reportFailure)
                 .execute(args);

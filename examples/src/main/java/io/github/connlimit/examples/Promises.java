@@ -23,6 +23,19 @@ final class Promises {
         screen.say("  ok    " + what + ": " + seen);
     }
 
+    /**
+     * Shows that a promise was kept: what was seen is to be in a range.
+     *
+     * @throws BrokenPromiseException if it is not
+     */
+    void checkBetween(String what, int least, int most, int seen) throws BrokenPromiseException {
+        if (seen < least || seen > most) {
+            throw new BrokenPromiseException(what + ": " + seen + ", but promised were " + least + " to " + most);
+        }
+        kept++;
+        screen.say("  ok    " + what + ": " + seen + " (" + least + " to " + most + ")");
+    }
+
     /** How many promises were kept so far. */
     int kept() {
         return kept;

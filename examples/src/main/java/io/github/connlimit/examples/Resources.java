@@ -25,18 +25,16 @@ final class Resources {
 
     static final int MAX_HOLD_MILLIS = 60_000;
 
-    private static final String NAME = "example";
-
     private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
 
     private final Optional<ConnectionLimiter> limiter;
     private final Optional<StatusPage> page;
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
 
-    Resources(Optional<ConnectionLimiter> limiter) {
+    Resources(String name, Optional<ConnectionLimiter> limiter) {
         this.limiter = limiter;
-        this.page = limiter.map(some -> new StatusPage(some, NAME));
-        limiter.ifPresent(some -> new ConnectionLimitMetrics(some, NAME).bindTo(registry));
+        this.page = limiter.map(some -> new StatusPage(some, name));
+        limiter.ifPresent(some -> new ConnectionLimitMetrics(some, name).bindTo(registry));
     }
 
     /**

@@ -61,6 +61,12 @@ final class ServeCommand implements Callable<Integer> {
             description = "Register the limiter as io.github.connlimit:type=ConnectionLimiter,name=SERVER.")
     private boolean jmx;
 
+    @Option(
+            names = "--node",
+            paramLabel = "NAME",
+            description = "What the server is called in its figures and on its page. Default: example.")
+    private String name = "example";
+
     @Option(names = "--off", description = "The same server without connlimit, for comparison; limits are ignored.")
     private boolean off;
 
@@ -136,7 +142,7 @@ final class ServeCommand implements Callable<Integer> {
             register(limiter.get());
         }
         ExampleServer running = start(new ServerSettings(
-                new InetSocketAddress(port), limiter, certificate, proxyProtocol, List.copyOf(trustedProxies)));
+                name, new InetSocketAddress(port), limiter, certificate, proxyProtocol, List.copyOf(trustedProxies)));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(running), "stop"));
         spec.commandLine().getOut().println("listening on " + running.port());
         spec.commandLine().getOut().flush();

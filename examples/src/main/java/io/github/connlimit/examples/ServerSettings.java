@@ -9,6 +9,7 @@ import java.util.Optional;
 /**
  * What a server is to be.
  *
+ * @param name of the server, in its figures and on its page
  * @param address where it listens; port 0 for any that is free
  * @param limiter counts its connections; empty for a server without connlimit
  * @param tls its certificate; empty for plaintext
@@ -16,6 +17,7 @@ import java.util.Optional;
  * @param trustedProxies whose forwarded headers name the client of a request; empty for nobody's
  */
 record ServerSettings(
+        String name,
         InetSocketAddress address,
         Optional<ConnectionLimiter> limiter,
         Optional<SelfSignedCertificate> tls,
@@ -26,6 +28,6 @@ record ServerSettings(
     static final int IDLE_MILLIS = Resources.MAX_HOLD_MILLIS + 10_000;
 
     Resources resources() {
-        return new Resources(limiter);
+        return new Resources(name, limiter);
     }
 }

@@ -21,6 +21,15 @@ class DemoIT {
     Path directory;
 
     @Test
+    void theClusterKeepsItsPromises() throws Exception {
+        try (ExamplesProcess demo = ExamplesProcess.start(
+                directory, Docs.snippet("cluster-demo").trim().split("\\.jar ")[1])) {
+            assertThat(demo.awaitExit()).as(demo.out()).isZero();
+            assertThat(demo.out()).endsWith("All 7 promises were kept.\n").contains("  ok    it has on both: ");
+        }
+    }
+
+    @Test
     void failsIfItSeesAnythingElseThanItPromises() throws Exception {
         List<TestClient> spoilers = new ArrayList<>();
         try (ExamplesProcess demo = ExamplesProcess.start(directory)) {

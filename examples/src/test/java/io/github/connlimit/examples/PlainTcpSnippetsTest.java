@@ -146,7 +146,7 @@ class PlainTcpSnippetsTest {
 
     private void serve(Socket socket) throws IOException {
         try (socket) {
-            new HttpConnection(socket, new Resources(Optional.empty())).serve();
+            new HttpConnection(socket, new Resources("example", Optional.empty())).serve();
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         }

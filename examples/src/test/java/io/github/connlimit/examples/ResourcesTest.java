@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ResourcesTest {
 
     private final ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults());
-    private final Resources resources = new Resources(Optional.of(limiter));
+    private final Resources resources = new Resources("example", Optional.of(limiter));
 
     @Test
     void changesTheLimitForThisMachineOnly() throws Exception {
@@ -92,7 +92,7 @@ class ResourcesTest {
         for (String query : new String[] {null, "view=data"}) {
             assertThat(resources.answer("GET", path, query, false).status()).isEqualTo(403);
         }
-        assertThat(new Resources(Optional.empty())
+        assertThat(new Resources("example", Optional.empty())
                         .answer("GET", path, null, true)
                         .status())
                 .isEqualTo(404);
