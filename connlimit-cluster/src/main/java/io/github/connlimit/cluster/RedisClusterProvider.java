@@ -21,8 +21,19 @@ public final class RedisClusterProvider implements ClusterProvider {
     public ClusterLimits join(ClusterNode node, String uri) {
         ConnectionLimits limits = node.limits();
         String name = UUID.randomUUID().toString();
-        RedisConnection connection = RedisConnection.to(uri, ClusterCoordinator.patience(limits.leaseTime()));
+        RedisConnection connection = connect(uri, limits);
         return ClusterMember.join(
                 node, name, new RedisReservationStore(connection, limits.clusterName(), name, limits.leaseTime()));
+    }
+
+    private static RedisConnection connect(String uri, ConnectionLimits limits) {
+        try {
+            return RedisConnection.to(uri, ClusterCoordinator.patience(limits.leaseTime()));
+        } catch (IllegalArgumentException unreadable) {
+            // Without a cause: its message may have the password.
+            throw new IllegalArgumentException("clusterUri: \"" + limits.clusterUri()
+                    + "\" is not allowed; Lettuce cannot read it: redis://user:password@host:6379, several hosts for a"
+                    + " Redis Cluster, redis-sentinel://host1,host2#name for Sentinel");
+        }
     }
 }

@@ -88,7 +88,7 @@ final class RedisConnection implements AutoCloseable {
      *
      * @param uri of one engine, of Sentinels, or of several nodes of a Redis Cluster
      * @param patience how long an answer may take
-     * @throws IllegalArgumentException if it is no such URI; the message has no password in it
+     * @throws IllegalArgumentException if it is no such URI; the message may have the password in it
      */
     static RedisConnection to(String uri, Duration patience) {
         boolean cluster = !uri.contains("-sentinel://") && uri.contains(",");
@@ -107,7 +107,9 @@ final class RedisConnection implements AutoCloseable {
                     .timeoutOptions(timeouts)
                     .socketOptions(sockets)
                     .build());
-            return new RedisConnection(() -> client.connectAsync(StringCodec.UTF8), () -> end(client, resources));
+            return new RedisConnection(
+                    () -> client.refreshPartitionsAsync().thenCompose(known -> client.connectAsync(StringCodec.UTF8)),
+                    () -> end(client, resources));
         }
         RedisClient client = RedisClient.create(resources);
         client.setOptions(ClientOptions.builder()
@@ -121,7 +123,13 @@ final class RedisConnection implements AutoCloseable {
     }
 
     private static RedisURI one(String uri) {
-        return RedisURI.create(uri);
+        RedisURI read = RedisURI.create(uri);
+        String host = read.getSentinels().isEmpty() ? read.getHost() : "sentinel";
+        // Lettuce takes a port that is no number for a part of the name.
+        if (host == null || host.matches("[^:]*:[^:]*")) {
+            throw new IllegalArgumentException("no host, or no number for its port");
+        }
+        return read;
     }
 
     private static List<RedisURI> nodes(String uri) {
@@ -175,7 +183,8 @@ final class RedisConnection implements AutoCloseable {
 
     boolean isOpen() {
         StatefulConnection<String, String> connection = connection();
-        return connection != null && connection.isOpen();
+        // One to a Redis Cluster stands for several, and never says that it is open.
+        return connection instanceof StatefulRedisClusterConnection || connection != null && connection.isOpen();
     }
 
     /** {@return how often a connection has been made} */

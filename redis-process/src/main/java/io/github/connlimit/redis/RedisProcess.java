@@ -23,6 +23,9 @@ public final class RedisProcess implements AutoCloseable {
     private static final Duration DEADLINE = Duration.ofSeconds(20);
     private static final long LOOK_MILLIS = 5;
 
+    /** A node of a Redis Cluster uses a port that is greater by 10,000, too. */
+    private static final int MOST_PORT = 55_000;
+
     private final Path executable;
     private final int port;
     private final List<String> options;
@@ -31,7 +34,7 @@ public final class RedisProcess implements AutoCloseable {
     /**
      * Finds an engine and a port for it; starts nothing yet.
      *
-     * @param options for its command line, as in {@code --requirepass secret}
+     * @param options for its command line, as in {@code --requirepass secret}; the first may be a file
      * @throws IOException if there is no engine for this machine
      */
     public RedisProcess(String... options) throws IOException {
@@ -40,9 +43,28 @@ public final class RedisProcess implements AutoCloseable {
                 ? installed.get()
                 : ExecutableProvider.newJarResourceProvider().get().toPath();
         this.options = List.of(options);
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            this.port = free.getLocalPort();
+        this.port = freePort();
+    }
+
+    private static int freePort() throws IOException {
+        while (true) {
+            try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+                if (free.getLocalPort() <= MOST_PORT) {
+                    return free.getLocalPort();
+                }
+            }
         }
+    }
+
+    /**
+     * Makes a Sentinel that watches an engine under the name {@code master}.
+     *
+     * @param config is written to
+     * @throws IOException if there is none for this machine
+     */
+    public static RedisProcess sentinel(RedisProcess watched, Path config) throws IOException {
+        Files.writeString(config, "sentinel monitor master 127.0.0.1 " + watched.port + " 1\n");
+        return new RedisProcess(config.toString(), "--sentinel");
     }
 
     private static Optional<Path> installed() {
@@ -59,17 +81,13 @@ public final class RedisProcess implements AutoCloseable {
      * @throws IOException if it does not start in 20 seconds
      */
     public RedisProcess start() throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                executable.toString(),
-                "--port",
-                Integer.toString(port),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no"));
-        command.addAll(options);
+        List<String> command = new ArrayList<>();
+        command.add(executable.toString());
+        boolean file = !options.isEmpty() && !options.get(0).startsWith("--");
+        command.addAll(file ? options.subList(0, 1) : List.of());
+        command.addAll(
+                List.of("--port", Integer.toString(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"));
+        command.addAll(file ? options.subList(1, options.size()) : options);
         process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
