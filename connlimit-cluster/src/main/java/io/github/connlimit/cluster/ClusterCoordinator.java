@@ -28,6 +28,12 @@ final class ClusterCoordinator {
     /** Who got nothing more asks again after this part of a lease, however much it is in demand. */
     private static final int ATTEMPTS_IN_A_LEASE = 10;
 
+    /**
+     * So often. By then, each node that holds what its client does not use has given it back; from now on each renewal asks
+     * anyway.
+     */
+    private static final int ATTEMPTS = ATTEMPTS_IN_A_LEASE / RENEWALS_IN_A_LEASE + 1;
+
     /** How long an answer may take: this part of a lease. */
     private static final int ANSWERS_IN_A_LEASE = 5;
 
@@ -114,7 +120,10 @@ final class ClusterCoordinator {
 
         // Guarded by the coordinator, as all that follows.
         private boolean waiting;
-        private boolean denied;
+
+        /** How often it got nothing more, one time after the other. */
+        private int denials;
+
         private boolean asked;
         private boolean askedInGrace;
 
@@ -134,7 +143,8 @@ final class ClusterCoordinator {
             if (!asked || now - askedNanos >= leaseNanos / RENEWALS_IN_A_LEASE) {
                 return true;
             }
-            return inDemand && (!denied || now - askedNanos >= leaseNanos / ATTEMPTS_IN_A_LEASE);
+            return inDemand
+                    && (denials == 0 || denials <= ATTEMPTS && now - askedNanos >= leaseNanos / ATTEMPTS_IN_A_LEASE);
         }
     }
 
@@ -334,8 +344,9 @@ final class ClusterCoordinator {
             share.waiting = false;
             share.excess = usable != answer;
             share.asked = share.asked && !share.excess;
-            share.denied = answer.connections() <= request.held() && answer.connections() < request.wanted();
-            denied += share.denied ? 1 : 0;
+            boolean nothingMore = answer.connections() <= request.held() && answer.connections() < request.wanted();
+            share.denials = nothingMore ? share.denials + 1 : 0;
+            denied += nothingMore ? 1 : 0;
             granted += usable.connections() > request.held() ? 1 : 0;
             if (answer.otherLimit() > 0 && answer.otherLimit() != request.limit()) {
                 listener.limitsDiffer(Cidr.parse(request.client()), request.limit(), answer.otherLimit());
