@@ -176,7 +176,7 @@ public final class ConnectionLimiter {
                     refused(client, open, RefusalReason.CONNECTIONS, false);
                     return null;
                 }
-                // Its own branch, and a method that is not even loaded without a cluster: neither may make this one
+                // Its own branch, and a method that is not even compiled without a cluster: neither may make this one
                 // slower.
                 if (read.cluster != null
                         && open >= allowed(read.limits, read.cluster, client, open, range.limit())

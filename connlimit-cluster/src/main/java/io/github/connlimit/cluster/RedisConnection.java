@@ -39,6 +39,9 @@ final class RedisConnection implements AutoCloseable {
 
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
+    /** An engine that is gone is not asked for a connection more often. */
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+
     /** After so many batches without an answer, one after the other. */
     private static final int MOST_UNANSWERED = 3;
 
@@ -47,6 +50,7 @@ final class RedisConnection implements AutoCloseable {
 
     // Guarded by this, as all that follows.
     private CompletableFuture<? extends StatefulConnection<String, String>> connecting;
+    private long connectingNanos;
     private int connections;
     private int unanswered;
     private boolean closed;
@@ -64,6 +68,7 @@ final class RedisConnection implements AutoCloseable {
     }
 
     private CompletableFuture<? extends StatefulConnection<String, String>> connect() {
+        connectingNanos = System.nanoTime();
         return connector
                 .get()
                 .thenApply(connection -> {
@@ -149,7 +154,7 @@ final class RedisConnection implements AutoCloseable {
 
     /** {@return the connection, or {@code null} while there is none} Lettuce connects again by itself, but for the first time. */
     private synchronized StatefulConnection<String, String> connection() {
-        if (!closed && connecting.isCompletedExceptionally()) {
+        if (connecting.isCompletedExceptionally() && mayConnect()) {
             connecting = connect();
         }
         return connecting.isCompletedExceptionally() ? null : connecting.getNow(null);
@@ -174,11 +179,16 @@ final class RedisConnection implements AutoCloseable {
     /** Says whether a batch has been answered. */
     synchronized void answered(boolean answered) {
         unanswered = answered ? 0 : unanswered + 1;
-        if (unanswered >= MOST_UNANSWERED && !closed) {
+        // While it is not open, Lettuce connects again by itself.
+        if (unanswered >= MOST_UNANSWERED && isOpen() && mayConnect()) {
             unanswered = 0;
             connecting.thenAccept(StatefulConnection::closeAsync);
             connecting = connect();
         }
+    }
+
+    private boolean mayConnect() {
+        return !closed && System.nanoTime() - connectingNanos >= RETRY_NANOS;
     }
 
     boolean isOpen() {
