@@ -74,6 +74,8 @@ public class LimitedServerSocket extends ServerSocket {
      * @throws IOException if there is no socket to be had
      * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it
      */
+    // ServerSocket.close() is all that is called, and only if there can be no object.
+    @SuppressWarnings("this-escape")
     public LimitedServerSocket(ConnectionLimiter limiter, RefusalHandler<? super Socket> refusalHandler)
             throws IOException {
         this.gate = new ConnectionGate<>(limiter);
@@ -97,6 +99,7 @@ public class LimitedServerSocket extends ServerSocket {
         this(port, backlog, address, new ConnectionGate<>(limiter));
     }
 
+    @SuppressWarnings("this-escape")
     private LimitedServerSocket(int port, int backlog, InetAddress address, ConnectionGate<Count> gate)
             throws IOException {
         super(port, backlog, address);
