@@ -74,7 +74,7 @@ public class LimitedServerSocket extends ServerSocket {
      * @throws IOException if there is no socket to be had
      * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it
      */
-    // ServerSocket.close() is all that is called, and only if there can be no object.
+    // It is closed again if it cannot join a cluster: nobody gets it then.
     @SuppressWarnings("this-escape")
     public LimitedServerSocket(ConnectionLimiter limiter, RefusalHandler<? super Socket> refusalHandler)
             throws IOException {
@@ -99,6 +99,7 @@ public class LimitedServerSocket extends ServerSocket {
         this(port, backlog, address, new ConnectionGate<>(limiter));
     }
 
+    // As above.
     @SuppressWarnings("this-escape")
     private LimitedServerSocket(int port, int backlog, InetAddress address, ConnectionGate<Count> gate)
             throws IOException {

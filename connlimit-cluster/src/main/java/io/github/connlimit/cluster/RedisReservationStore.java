@@ -4,6 +4,7 @@ import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SetArgs;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
+import io.lettuce.core.codec.Base16;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -23,6 +24,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class RedisReservationStore implements ReservationStore {
 
     private static final String SCRIPT = script();
+    private static final String DIGEST = Base16.digest(SCRIPT.getBytes(StandardCharsets.UTF_8));
 
     private final RedisConnection connection;
     private final String prefix;
@@ -59,9 +61,8 @@ final class RedisReservationStore implements ReservationStore {
             return answers;
         }
         CompletionStage<String> epoch = epoch(commands);
-        String digest = commands.digest(SCRIPT);
         for (ReservationRequest request : requests) {
-            answers.add(commands.<List<Long>>evalsha(digest, ScriptOutputType.MULTI, keys(request), values(request))
+            answers.add(commands.<List<Long>>evalsha(DIGEST, ScriptOutputType.MULTI, keys(request), values(request))
                     .handle((answer, error) -> isUnknown(error) ? load(commands, request) : settled(answer, error))
                     .thenCompose(answer -> answer)
                     .thenCombine(epoch, RedisReservationStore::reservation));

@@ -147,10 +147,7 @@ public final class ConnectionLimitMetrics implements MeterBinder {
         }
 
         private void clusterTotal(String name, String description, ToDoubleFunction<ClusterSnapshot> total) {
-            FunctionCounter.builder("connlimit.cluster." + name, limiter, now -> total.applyAsDouble(cluster(now)))
-                    .description(description)
-                    .tags(tags)
-                    .register(registry);
+            function("cluster." + name, description, Tags.empty(), now -> total.applyAsDouble(cluster(now)));
         }
 
         private static ClusterSnapshot cluster(ConnectionLimiter limiter) {
@@ -186,7 +183,11 @@ public final class ConnectionLimitMetrics implements MeterBinder {
         }
 
         private void counter(String name, String description, Tags more, ToDoubleFunction<LimiterSnapshot> total) {
-            FunctionCounter.builder("connlimit." + name, limiter, now -> total.applyAsDouble(now.snapshot(0)))
+            function(name, description, more, now -> total.applyAsDouble(now.snapshot(0)));
+        }
+
+        private void function(String name, String description, Tags more, ToDoubleFunction<ConnectionLimiter> total) {
+            FunctionCounter.builder("connlimit." + name, limiter, total)
                     .description(description)
                     .tags(tags.and(more))
                     .register(registry);

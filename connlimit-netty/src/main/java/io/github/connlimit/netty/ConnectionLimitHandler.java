@@ -136,8 +136,7 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
         try {
             made.start();
         } catch (IllegalArgumentException cannot) {
-            // Netty would say it at level WARN only if nobody else takes it, and go on without this handler: without
-            // limits.
+            // Netty would go on without this handler, and so without limits.
             LOGGER.log(System.Logger.Level.ERROR, "closing " + server + ": " + cannot.getMessage());
             server.close();
             throw cannot;
