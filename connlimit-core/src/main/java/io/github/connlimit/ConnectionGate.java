@@ -381,7 +381,7 @@ public final class ConnectionGate<C> {
         boolean dryRun = limiter.limits().dryRun();
         if (dryRun || closeExpired(expired, missed, channels)) {
             limiter.timedOut(expired, missed.phase(), Duration.ofNanos(missed.timeoutNanos()), dryRun);
-            expired.meetDeadline();
+            deadlines.metIfExpired(expired);
         }
     }
 
@@ -389,8 +389,11 @@ public final class ConnectionGate<C> {
         try {
             boolean closed = channels.closeExpired(expired.channel(), missed.phase());
             if (!closed) {
-                // Told by its connection, which may have been reassigned by now.
-                permits.tell(expired.channel(), ConnectionPermit::established);
+                // Told by its connection, which may have been reassigned by now, or have begun another header.
+                permits.tell(expired.channel(), permit -> {
+                    permit.endPending();
+                    deadlines.metIfExpired(permit);
+                });
             }
             return closed;
         } catch (Throwable error) {

@@ -124,6 +124,13 @@ final class Deadlines<C> {
         permit.queue = null;
     }
 
+    /** Ends the deadline of a connection if that has passed, but not one that was set after it. */
+    synchronized void metIfExpired(GatePermit<C> permit) {
+        if (permit.queue != null && !permit.queue.contains(permit)) {
+            permit.queue = null;
+        }
+    }
+
     private void leave(GatePermit<C> permit) {
         if (permit.queue != null) {
             permit.queue.remove(permit);

@@ -19,12 +19,14 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
     private static final InetAddress PEER = Addresses.ip("192.0.2.1");
 
     private final AtomicLong now = new AtomicLong();
+    private Runnable duringSweep = () -> {};
     private final List<String> events = new ArrayList<>();
     private final ConnectionLimiter limiter =
             new ConnectionLimiter(ConnectionLimits.defaults(), now::get, new RecordingLogger(), new LimiterListener() {
                 @Override
                 public void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {
                     events.add(client.client() + " " + phase + " " + timeout.toMillis() + (dryRun ? " dry run" : ""));
+                    duringSweep.run();
                 }
 
                 @Override
@@ -44,6 +46,7 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
     @Override
     public boolean closeExpired(String channel, ConnectionPhase phase) {
         if (provedInFact.contains(channel)) {
+            duringSweep.run();
             return false;
         }
         closed.add(channel);
@@ -117,6 +120,41 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         assertThat(closed).isEmpty();
         sweepAt(68_000);
         assertThat(closed).containsExactly("a");
+    }
+
+    /** By another thread, in the middle of the sweep that found the header before it complete. */
+    @Test
+    void aHeaderThatBeginsWhileTheOneBeforeIsLookedAtHasItsDeadline() {
+        setHeaderTimeout(Duration.ofSeconds(8));
+        gate.admit("a", PEER);
+        gate.headerBegun("a");
+        duringSweep = () -> gate.headerBegun("a");
+        provedInFact.add("a");
+        sweepAt(8_000);
+        provedInFact.clear();
+        sweepAt(15_999);
+        assertThat(closed).isEmpty();
+        sweepAt(16_000);
+        assertThat(closed).containsExactly("a");
+        assertThat(events).containsExactly("192.0.2.1/32 HEADER 8000");
+    }
+
+    @Test
+    void inDryRunAHeaderThatBeginsWhileTheOneBeforeIsReportedHasItsDeadline() {
+        limiter.reconfigure(limits -> limits.toBuilder()
+                .headerTimeout(Duration.ofSeconds(8))
+                .dryRun(true)
+                .build());
+        gate.admit("a", PEER);
+        gate.headerBegun("a");
+        duringSweep = () -> gate.headerBegun("a");
+        sweepAt(8_000);
+        sweepAt(15_999);
+        assertThat(events).hasSize(1);
+        duringSweep = () -> {};
+        sweepAt(16_000);
+        sweepAt(60_000);
+        assertThat(events).hasSize(2);
     }
 
     @Test
