@@ -26,6 +26,9 @@ final class Progress<U extends NetworkChannel> {
     /** Whether HTTP/2 has been agreed on: then its first header has a deadline from the first byte on. Guarded by this. */
     private boolean http2;
 
+    /** Whether its header has begun its time again, which it may once. Written by the holder of this only. */
+    private volatile boolean begunAgain;
+
     /** Guarded by this. */
     private Expiry expiry = Expiry.NONE;
 
@@ -55,6 +58,7 @@ final class Progress<U extends NetworkChannel> {
         channel = accepted;
         phase = accepted == null ? null : limited.firstPhase();
         http2 = false;
+        begunAgain = false;
         expiry = Expiry.NONE;
     }
 
@@ -127,11 +131,14 @@ final class Progress<U extends NetworkChannel> {
      * @param inHeader whether it has the beginning of an HTTP/1.1 header, and waits for the rest
      */
     void processed(boolean inHeader) {
-        if (inHeader == (phase == ConnectionPhase.HEADER)) {
+        if (inHeader ? phase == ConnectionPhase.HEADER : phase != ConnectionPhase.HEADER && !begunAgain) {
             return;
         }
         U processed;
         synchronized (this) {
+            if (!inHeader) {
+                begunAgain = false;
+            }
             if (http2
                     || channel == null
                     || (inHeader ? phase != null || !limited.hasHeaderTimeout() : phase != ConnectionPhase.HEADER)) {
@@ -176,10 +183,11 @@ final class Progress<U extends NetworkChannel> {
      * @param waiting whether Tomcat has the beginning of an HTTP/1.1 header, and is not processing it at this moment
      */
     synchronized boolean expire(NetworkChannel expected, boolean waiting) {
-        if (phase == ConnectionPhase.HEADER && !http2 && !waiting) {
-            // Complete, most probably, and a servlet is at work. If it is not, its time begins again: a client cannot
-            // make use of that, as it would have to have the server busy at a moment that it does not know.
+        if (phase == ConnectionPhase.HEADER && !http2 && !waiting && !begunAgain) {
+            // Complete, most probably, and a servlet is at work. If it is not, its time begins again, but only once: a
+            // client that sends a byte at each deadline would never be late.
             phase = null;
+            begunAgain = true;
         }
         if (phase == null || channel != expected) {
             return false;

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.channels.SocketChannel;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -144,6 +145,31 @@ class LimitedConnectionsTest {
         closed.close();
         connections.releaseClosed();
         assertThat(limiter.snapshot().openConnections()).isOne();
+    }
+
+    /** Whoever has Tomcat busy at each deadline, by one byte of its header, would never be late. */
+    @Test
+    void aHeaderThatIsProcessedAtItsDeadlineIsGivenItsTimeOnceMore() throws IOException {
+        connections.use(limiter);
+        limiter.reconfigure(
+                now -> now.toBuilder().headerTimeout(Duration.ofSeconds(1)).build());
+        SocketChannel channel = channel();
+        assertThat(connections.admit(channel)).isTrue();
+        Progress<SocketChannel> progress = new Progress<>(connections);
+        progress.begin(channel);
+        progress.established();
+        for (int i = 0; i < 3; i++) {
+            progress.processed(true);
+            assertThat(progress.expire(channel, false)).isFalse();
+            progress.processed(false);
+        }
+        progress.processed(true);
+        assertThat(progress.expire(channel, false)).isFalse();
+        assertThat(progress.phase()).isNull();
+        progress.processed(true);
+        assertThat(progress.phase()).isEqualTo(ConnectionPhase.HEADER);
+        assertThat(progress.expire(channel, false)).isTrue();
+        assertThat(progress.takeExpiry()).isEqualTo(Progress.Expiry.ANSWER);
     }
 
     @Test
