@@ -12,22 +12,30 @@ final class ClusterJoin {
     private static final List<Settings> FIXED =
             List.of(Settings.CLUSTER_URI, Settings.CLUSTER_NAME, Settings.LEASE_TIME);
 
+    /** Also those for whom there is no cluster. */
+    private int memberships;
+
+    /** Those for whom there is one. */
     private int members;
 
-    /** {@code null} if there are no members, or no URI. */
+    /** {@code null} if there are no members. */
     private ClusterLimits joined;
 
     /**
-     * @param provider {@code null} for the one on the class path
+     * @param provider {@code null} for the one on the class path, if there is a URI
      * @param use takes what the node has joined, if it is the first member
+     * @return whether there is a cluster for this membership
      */
-    void join(ClusterNode node, ClusterProvider provider, Consumer<ClusterLimits> use) {
+    boolean join(ClusterNode node, ClusterProvider provider, Consumer<ClusterLimits> use) {
         ConnectionLimits limits = node.limits();
-        if (members == 0 && !limits.clusterUri().isEmpty()) {
+        boolean member = provider != null || !limits.clusterUri().isEmpty();
+        if (member && members == 0) {
             joined = (provider == null ? find(limits) : provider).join(node, limits.clusterUriWithPassword());
             use.accept(joined);
         }
-        members++;
+        memberships++;
+        members += member ? 1 : 0;
+        return member;
     }
 
     private static ClusterProvider find(ConnectionLimits limits) {
@@ -38,9 +46,13 @@ final class ClusterJoin {
                 Settings.CLUSTER_URI.notAllowed(limits.clusterUri(), "connlimit-cluster is not on the class path"));
     }
 
-    /** @return what there is to be closed, or {@code null} */
-    ClusterLimits leave() {
-        members--;
+    /**
+     * @param member whether there was a cluster for this membership
+     * @return what there is to be closed, or {@code null}
+     */
+    ClusterLimits leave(boolean member) {
+        memberships--;
+        members -= member ? 1 : 0;
         if (members > 0) {
             return null;
         }
@@ -52,7 +64,7 @@ final class ClusterJoin {
     /** @throws IllegalArgumentException if the change is of something that a node has joined by */
     void check(ConnectionLimits before, ConnectionLimits after) {
         for (Settings setting : FIXED) {
-            if (members > 0 && !before.get(setting).equals(after.get(setting))) {
+            if (memberships > 0 && !before.get(setting).equals(after.get(setting))) {
                 throw setting.notAllowed(
                         after.get(setting),
                         "it cannot be changed while the server runs, and is " + before.get(setting));

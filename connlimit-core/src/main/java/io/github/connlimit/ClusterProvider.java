@@ -12,7 +12,8 @@ public interface ClusterProvider {
      * Joins the cluster, without waiting for the network.
      *
      * @param node this one
-     * @param uri {@link ConnectionLimits#clusterUri()} with its password, which is not to be shown to anybody
+     * @param uri {@link ConnectionLimits#clusterUri()} with its password, which is not to be shown to anybody; empty if there is
+     *     none
      * @return what clients may have, until it is closed
      * @throws IllegalArgumentException if there can be no such cluster, with a message that names the setting and the value
      */

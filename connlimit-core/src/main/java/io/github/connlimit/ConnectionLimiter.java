@@ -513,8 +513,8 @@ public final class ConnectionLimiter {
     }
 
     /**
-     * Makes this limiter a node of a cluster as {@link #joinCluster()} does, by another provider. If it is a node already, it
-     * stays as it is.
+     * Makes this limiter a node of a cluster as {@link #joinCluster()} does, by another provider, whether or not there is a
+     * {@link ConnectionLimits#clusterUri()}. If it is a node already, it stays as it is.
      *
      * @param provider joins the cluster
      * @return to be closed to leave
@@ -527,18 +527,18 @@ public final class ConnectionLimiter {
     private ClusterMembership join(ClusterProvider provider) {
         changes.lock();
         try {
-            join.join(new Node(), provider, this::decideWith);
-            return new ClusterMembership(this::leave);
+            boolean member = join.join(new Node(), provider, this::decideWith);
+            return new ClusterMembership(() -> leave(member));
         } finally {
             changes.unlock();
         }
     }
 
-    private void leave() {
+    private void leave(boolean member) {
         ClusterLimits left;
         changes.lock();
         try {
-            left = join.leave();
+            left = join.leave(member);
             if (left != null) {
                 decideWith(null);
             }

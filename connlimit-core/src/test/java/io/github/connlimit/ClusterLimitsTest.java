@@ -216,6 +216,22 @@ class ClusterLimitsTest {
         }
     }
 
+    /** A server joins when it starts, and leaves when it is destroyed; whoever brings a provider may come and go meanwhile. */
+    @Test
+    void aProviderNeedsNoUriAndIsLeftByWhoBroughtIt() {
+        ConnectionLimiter node = new ConnectionLimiter(ConnectionLimits.defaults());
+        ClusterMembership server = node.joinCluster();
+        assertThat(node.cluster()).isEmpty();
+        ClusterMembership membership = node.joinCluster(cluster);
+        assertThat(cluster.uri).isEmpty();
+        assertThat(node.cluster()).isPresent();
+        membership.close();
+        assertThat(cluster.closed).isEqualTo(1);
+        assertThat(node.cluster()).isEmpty();
+        server.close();
+        assertThat(cluster.closed).isEqualTo(1);
+    }
+
     @Test
     void itNeedsItsModule() {
         assertThatIllegalArgumentException()
