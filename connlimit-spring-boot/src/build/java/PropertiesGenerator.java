@@ -24,6 +24,7 @@ final class PropertiesGenerator {
              *
              * @param enabled Whether the embedded web server is limited.
              * @param trustedProxies Addresses or blocks of proxies and load balancers in front, as in 10.0.0.0/8. They are exempt from the limits. With server.forward-headers-strategy=native, the clients behind them are limited instead.
+             * @param clusterViaSpringDataRedis Whether all instances of the application hold the limits together, by the Redis that it uses already (spring.data.redis.*). Needs connlimit-cluster and Lettuce.
              * @param management For the management server, if it has a port of its own.
             """;
 
@@ -66,6 +67,7 @@ final class PropertiesGenerator {
                 record ConnectionLimitProperties(
                         @DefaultValue("true") boolean enabled,
                         @DefaultValue List<String> trustedProxies,
+                        @DefaultValue("false") boolean clusterViaSpringDataRedis,
                         @DefaultValue Management management""" + components + ") {\n"
                 + """
 

@@ -70,6 +70,7 @@ final class ClusterCoordinator {
 
     private boolean inGrace;
     private boolean waitsForEpoch;
+    private boolean left;
 
     /** Of the store, when it told the epoch. */
     private int seenConnections;
@@ -226,6 +227,10 @@ final class ClusterCoordinator {
         List<ReservationRequest> batch = new ArrayList<>();
         List<Share> asking = new ArrayList<>();
         synchronized (this) {
+            if (left) {
+                return CompletableFuture.completedFuture(null);
+            }
+            left = leaving;
             long now = nanoTime.getAsLong();
             inGrace = inGrace && now - graceEndNanos < 0;
             shares.forEach((client, share) -> {

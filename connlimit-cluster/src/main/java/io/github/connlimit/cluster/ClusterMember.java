@@ -39,10 +39,10 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
     /** When the log told of differing limits. Guarded by the coordinator's monitor, which is held when it tells. */
     private long saidDifferNanos = System.nanoTime() - TELL_AGAIN_NANOS;
 
-    private ClusterMember(ClusterNode node, String name, ReservationStore store) {
+    private ClusterMember(ClusterNode node, String name, String engine, ReservationStore store) {
         this.node = node;
         this.store = store;
-        this.engine = node.limits().clusterUri();
+        this.engine = engine;
         this.coordinator =
                 new ClusterCoordinator(name, store, node, node.limits().leaseTime(), this, System::nanoTime);
         this.thread = new Thread(this::run, "connlimit-cluster");
@@ -53,13 +53,14 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
      * Joins.
      *
      * @param name of the node, that no other one has, and none has had before
+     * @param engine what the log calls it
      * @param store closed with the member
      */
-    static ClusterMember join(ClusterNode node, String name, ReservationStore store) {
-        ClusterMember member = new ClusterMember(node, name, store);
+    static ClusterMember join(ClusterNode node, String name, String engine, ReservationStore store) {
+        ClusterMember member = new ClusterMember(node, name, engine, store);
         LOGGER.log(
                 System.Logger.Level.INFO,
-                "node " + name + " of cluster " + node.limits().clusterName() + " by " + member.engine);
+                "node " + name + " of cluster " + node.limits().clusterName() + " by " + engine);
         member.thread.start();
         return member;
     }
@@ -116,7 +117,6 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
             long most = coordinator.isNeeded() ? PAUSE_NANOS : IDLE_PAUSE_NANOS;
             pause(began + most, true);
         }
-        leave();
     }
 
     private void pause(long until, boolean whileIdle) {
@@ -143,7 +143,9 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
     }
 
     private String goneMessage() {
-        return engine + " does not answer; reservations hold for "
+        String failure = store.failure();
+        return engine + " does not answer" + (failure.isEmpty() ? "" : " (" + failure + ")")
+                + "; reservations hold for "
                 + node.limits().leaseTime().toMillis() + " ms, then onClusterError="
                 + node.limits().toSettings().get("onClusterError");
     }
@@ -168,9 +170,11 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         }
     }
 
+    /** What is given back is sent before this returns: a client of the application may be shut down next. */
     @Override
     public void close() {
         closed = true;
         LockSupport.unpark(thread);
+        leave();
     }
 }

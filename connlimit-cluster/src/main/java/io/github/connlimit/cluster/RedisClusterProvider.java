@@ -3,8 +3,12 @@ package io.github.connlimit.cluster;
 import io.github.connlimit.ClusterLimits;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ClusterProvider;
+import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.lettuce.core.AbstractRedisClient;
+import java.util.Objects;
 import java.util.UUID;
+import java.util.function.Supplier;
 
 /**
  * Joins clusters by Redis or Valkey. Found by {@link java.util.ServiceLoader} where this module is on the class path, for
@@ -14,21 +18,47 @@ import java.util.UUID;
  */
 public final class RedisClusterProvider implements ClusterProvider {
 
-    /** Makes a provider, which connects to nothing yet. */
-    public RedisClusterProvider() {}
+    /** {@code null} for one of its own, by the URI. */
+    private final Supplier<? extends AbstractRedisClient> client;
 
+    /** Makes a provider that connects to {@link ConnectionLimits#clusterUri()}. */
+    public RedisClusterProvider() {
+        client = null;
+    }
+
+    /**
+     * Makes a provider that uses a client of the application, for {@link ConnectionLimiter#joinCluster(ClusterProvider)}. It
+     * has a connection of its own, and never shuts the client down. Options of the client hold; how long it waits for an
+     * answer, and what it does while it is not connected, does not matter.
+     *
+     * @param client asked for each connection, by a thread that may wait; gives a {@code RedisClusterClient}, or a
+     *     {@code RedisClient} that was created with a URI
+     */
+    public RedisClusterProvider(Supplier<? extends AbstractRedisClient> client) {
+        this.client = Objects.requireNonNull(client, "client");
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws IllegalArgumentException if Lettuce cannot read the URI, unless there is a client of the application
+     */
     @Override
     public ClusterLimits join(ClusterNode node, String uri) {
         ConnectionLimits limits = node.limits();
         String name = UUID.randomUUID().toString();
-        RedisConnection connection = connect(uri, limits);
+        RedisConnection connection = client == null ? connect(uri, limits) : RedisConnection.by(client);
+        String engine = client == null ? limits.clusterUri() : "the Redis of the application";
         return ClusterMember.join(
-                node, name, new RedisReservationStore(connection, limits.clusterName(), name, limits.leaseTime()));
+                node,
+                name,
+                engine,
+                new RedisReservationStore(connection, limits.clusterName(), name, limits.leaseTime()));
     }
 
     private static RedisConnection connect(String uri, ConnectionLimits limits) {
         try {
-            return RedisConnection.to(uri, ClusterCoordinator.patience(limits.leaseTime()));
+            return RedisConnection.to(uri);
         } catch (IllegalArgumentException unreadable) {
             // Without a cause: its message may have the password.
             throw new IllegalArgumentException("clusterUri: \"" + limits.clusterUri()

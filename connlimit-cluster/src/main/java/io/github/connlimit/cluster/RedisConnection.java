@@ -4,10 +4,10 @@ import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
-import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.ClusterClientOptions;
@@ -25,12 +25,13 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 
 /**
  * A connection to one Redis or Valkey, by Sentinel, or to a Redis Cluster. It is made again when it has ended, and when it is
- * there but has not answered for a while: what was cut off silently would otherwise come back as late as TCP tries again. This
- * class is thread-safe, and never waits.
+ * there but has not answered for a while: what was cut off silently would otherwise come back as late as TCP tries again. How
+ * patient a client of the application is does not matter. This class is thread-safe, and never waits.
  */
 final class RedisConnection implements AutoCloseable {
 
@@ -46,6 +47,8 @@ final class RedisConnection implements AutoCloseable {
     private static final int MOST_UNANSWERED = 3;
 
     private final Supplier<CompletionStage<? extends StatefulConnection<String, String>>> connector;
+
+    /** Gives back what the connector uses. */
     private final Runnable end;
 
     // Guarded by this, as all that follows.
@@ -53,13 +56,12 @@ final class RedisConnection implements AutoCloseable {
     private long connectingNanos;
     private int connections;
     private int unanswered;
+
+    /** Of the latest attempt to connect, or of the latest batch; {@code null} if it has not failed. */
+    private Throwable failure;
+
     private boolean closed;
 
-    /**
-     * Begins to connect.
-     *
-     * @param end gives back what the connector uses, and so closes the connection
-     */
     private RedisConnection(
             Supplier<CompletionStage<? extends StatefulConnection<String, String>>> connector, Runnable end) {
         this.connector = connector;
@@ -81,6 +83,7 @@ final class RedisConnection implements AutoCloseable {
                     });
                     return connection;
                 })
+                .whenComplete((connection, error) -> noteConnecting(error))
                 .toCompletableFuture();
     }
 
@@ -88,19 +91,44 @@ final class RedisConnection implements AutoCloseable {
         connections++;
     }
 
+    private synchronized void noteConnecting(Throwable error) {
+        failure = error;
+    }
+
+    /**
+     * Begins to connect by a client of the application, which is not shut down.
+     *
+     * @param client asked for each connection
+     */
+    static RedisConnection by(Supplier<? extends AbstractRedisClient> client) {
+        return new RedisConnection(
+                () -> CompletableFuture.supplyAsync(() -> connect(client.get()), RedisConnection::inThread), () -> {});
+    }
+
+    /** Waits for the connection: what the client connects to is known to the client only, and by this way only. */
+    private static StatefulConnection<String, String> connect(AbstractRedisClient client) {
+        return client instanceof RedisClusterClient cluster
+                ? cluster.connect(StringCodec.UTF8)
+                : batching(((RedisClient) client).connect(StringCodec.UTF8));
+    }
+
+    private static void inThread(Runnable task) {
+        Thread thread = new Thread(task, "connlimit-cluster-connect");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
     /**
      * Begins to connect.
      *
      * @param uri of one engine, of Sentinels, or of several nodes of a Redis Cluster
-     * @param patience how long an answer may take
      * @throws IllegalArgumentException if it is no such URI; the message may have the password in it
      */
-    static RedisConnection to(String uri, Duration patience) {
+    static RedisConnection to(String uri) {
         boolean cluster = !uri.contains("-sentinel://") && uri.contains(",");
         List<RedisURI> uris = cluster ? nodes(uri) : List.of(one(uri));
         ClientResources resources =
                 ClientResources.builder().reconnectDelay(RECONNECT).build();
-        TimeoutOptions timeouts = TimeoutOptions.enabled(patience);
         SocketOptions sockets =
                 SocketOptions.builder().connectTimeout(CONNECT_TIMEOUT).build();
         // Until the end of the handshake, TLS and Redis's own.
@@ -109,7 +137,6 @@ final class RedisConnection implements AutoCloseable {
             RedisClusterClient client = RedisClusterClient.create(resources, uris);
             client.setOptions(ClusterClientOptions.builder()
                     .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
-                    .timeoutOptions(timeouts)
                     .socketOptions(sockets)
                     .build());
             return new RedisConnection(
@@ -118,8 +145,7 @@ final class RedisConnection implements AutoCloseable {
         }
         RedisClient client = RedisClient.create(resources);
         client.setOptions(ClientOptions.builder()
-                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
-                .timeoutOptions(timeouts)
+                .autoReconnect(false)
                 .socketOptions(sockets)
                 .build());
         return new RedisConnection(
@@ -152,12 +178,37 @@ final class RedisConnection implements AutoCloseable {
         client.shutdownAsync(0, 1, TimeUnit.SECONDS).whenComplete((ended, error) -> resources.shutdown());
     }
 
-    /** {@return the connection, or {@code null} while there is none} Lettuce connects again by itself, but for the first time. */
+    /** {@return the connection, or {@code null} while there is none that is open} */
     private synchronized StatefulConnection<String, String> connection() {
-        if (connecting.isCompletedExceptionally() && mayConnect()) {
-            connecting = connect();
+        if (connecting.isDone() && !isOpen(present()) && mayConnect()) {
+            connectAgain();
         }
+        StatefulConnection<String, String> present = present();
+        return isOpen(present) ? present : null;
+    }
+
+    private StatefulConnection<String, String> present() {
         return connecting.isCompletedExceptionally() ? null : connecting.getNow(null);
+    }
+
+    /** One to a Redis Cluster stands for several, and never says that it is open. */
+    private static boolean isOpen(StatefulConnection<String, String> connection) {
+        return connection instanceof StatefulRedisClusterConnection || connection != null && connection.isOpen();
+    }
+
+    private boolean mayConnect() {
+        return !closed && System.nanoTime() - connectingNanos >= RETRY_NANOS;
+    }
+
+    private void connectAgain() {
+        closePresent();
+        unanswered = 0;
+        connecting = connect();
+    }
+
+    /** Also if it is not there yet. */
+    private void closePresent() {
+        connecting.thenAccept(StatefulConnection::closeAsync);
     }
 
     /** {@return what sends commands, or {@code null} while there is no connection} */
@@ -176,25 +227,40 @@ final class RedisConnection implements AutoCloseable {
         }
     }
 
-    /** Says whether a batch has been answered. */
-    synchronized void answered(boolean answered) {
-        unanswered = answered ? 0 : unanswered + 1;
-        // While it is not open, Lettuce connects again by itself.
-        if (unanswered >= MOST_UNANSWERED && isOpen() && mayConnect()) {
-            unanswered = 0;
-            connecting.thenAccept(StatefulConnection::closeAsync);
-            connecting = connect();
+    /**
+     * Says how a batch has been answered.
+     *
+     * @param error {@code null} if it was
+     */
+    synchronized void answered(Throwable error) {
+        failure = error;
+        unanswered = error == null ? 0 : unanswered + 1;
+        if (unanswered >= MOST_UNANSWERED && connecting.isDone() && mayConnect()) {
+            connectAgain();
         }
     }
 
-    private boolean mayConnect() {
-        return !closed && System.nanoTime() - connectingNanos >= RETRY_NANOS;
+    boolean isOpen() {
+        return connection() != null;
     }
 
-    boolean isOpen() {
-        StatefulConnection<String, String> connection = connection();
-        // One to a Redis Cluster stands for several, and never says that it is open.
-        return connection instanceof StatefulRedisClusterConnection || connection != null && connection.isOpen();
+    /** {@return why there is no connection, or no answer; empty if that is not known, or there is} */
+    synchronized String failure() {
+        Throwable error = connecting.isCompletedExceptionally()
+                ? connecting.handle((none, failed) -> failed).join()
+                : failure;
+        Throwable cause = error;
+        while (cause != null && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        if (cause == null || cause instanceof TimeoutException) {
+            return "";
+        }
+        String message = String.valueOf(cause.getMessage());
+        // What follows the word that names it may be what was sent, and so the password.
+        return cause instanceof RedisCommandExecutionException
+                ? message.split(" ", 2)[0]
+                : cause.getClass().getSimpleName() + ": " + message;
     }
 
     /** {@return how often a connection has been made} */
@@ -206,6 +272,7 @@ final class RedisConnection implements AutoCloseable {
     public synchronized void close() {
         if (!closed) {
             closed = true;
+            closePresent();
             end.run();
         }
     }

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -30,6 +31,7 @@ final class RedisReservationStore implements ReservationStore {
     private final String prefix;
     private final String node;
     private final String lease;
+    private final long patienceMillis;
     private final AtomicLong batches = new AtomicLong();
 
     /**
@@ -42,6 +44,7 @@ final class RedisReservationStore implements ReservationStore {
         this.prefix = "connlimit:" + cluster + ":";
         this.node = node;
         this.lease = Long.toString(lease.toMillis());
+        this.patienceMillis = ClusterCoordinator.patience(lease).toMillis();
     }
 
     private static String script() {
@@ -65,7 +68,9 @@ final class RedisReservationStore implements ReservationStore {
             answers.add(commands.<List<Long>>evalsha(DIGEST, ScriptOutputType.MULTI, keys(request), values(request))
                     .handle((answer, error) -> isUnknown(error) ? load(commands, request) : settled(answer, error))
                     .thenCompose(answer -> answer)
-                    .thenCombine(epoch, RedisReservationStore::reservation));
+                    .thenCombine(epoch, RedisReservationStore::reservation)
+                    .toCompletableFuture()
+                    .orTimeout(patienceMillis, TimeUnit.MILLISECONDS));
         }
         connection.flush();
         return answers;
@@ -75,9 +80,12 @@ final class RedisReservationStore implements ReservationStore {
     private CompletionStage<String> epoch(RedisClusterAsyncCommands<String, String> commands) {
         String key = prefix + "epoch";
         commands.set(key, node + ":" + batches.incrementAndGet(), SetArgs.Builder.nx());
-        CompletionStage<String> epoch = commands.get(key);
-        epoch.whenComplete((value, error) -> connection.answered(error == null));
-        return epoch.thenApply(value -> value == null ? "" : value);
+        CompletableFuture<String> epoch = commands.get(key)
+                .thenApply(value -> value == null ? "" : value)
+                .toCompletableFuture()
+                .orTimeout(patienceMillis, TimeUnit.MILLISECONDS);
+        epoch.whenComplete((value, error) -> connection.answered(error));
+        return epoch;
     }
 
     private static Reservation reservation(List<Long> answer, String epoch) {
@@ -136,6 +144,11 @@ final class RedisReservationStore implements ReservationStore {
     @Override
     public boolean isConnected() {
         return connection.isOpen();
+    }
+
+    @Override
+    public String failure() {
+        return connection.failure();
     }
 
     @Override

@@ -32,6 +32,9 @@ interface ReservationStore extends AutoCloseable {
     /** {@return whether there is a connection to the engine, whether it answers or not} */
     boolean isConnected();
 
+    /** {@return why there is none, or no answer, without any secret; empty if that is not known} */
+    String failure();
+
     /** {@return how often one has been made} */
     int connections();
 

@@ -81,6 +81,11 @@ class ClusterCoordinatorTest {
         }
 
         @Override
+        public String failure() {
+            return "";
+        }
+
+        @Override
         public int connections() {
             return connections;
         }

@@ -10,16 +10,25 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.redis.RedisProcess;
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.RedisClusterClient;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import java.util.stream.IntStream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,11 +53,20 @@ class RedisClusterProviderTest {
 
     /** Two nodes, and clients that have all their limit on the first. */
     private static void holdsOneLimitTogether(String uri) throws Exception {
-        ConnectionLimiter one = limiter(uri);
-        ConnectionLimiter other = limiter(uri);
+        holdOneLimitTogether(limiter(uri), limiter(uri), ConnectionLimiter::joinCluster);
+    }
+
+    private static void holdsOneLimitTogether(AbstractRedisClient client) throws Exception {
+        holdOneLimitTogether(
+                limiter(""), limiter(""), limiter -> limiter.joinCluster(new RedisClusterProvider(() -> client)));
+    }
+
+    private static void holdOneLimitTogether(
+            ConnectionLimiter one, ConnectionLimiter other, Function<ConnectionLimiter, ClusterMembership> join)
+            throws Exception {
         List<ConnectionPermit> permits = new ArrayList<>();
-        try (ClusterMembership first = one.joinCluster();
-                ClusterMembership second = other.joinCluster()) {
+        try (ClusterMembership first = join.apply(one);
+                ClusterMembership second = join.apply(other)) {
             assertThat(first).isNotSameAs(second);
             for (int i = 0; i < CLIENTS; i++) {
                 InetAddress client = InetAddress.getByName("127.0.1." + i);
@@ -91,6 +109,14 @@ class RedisClusterProviderTest {
     }
 
     @Test
+    void aClientOfTheApplication() throws Exception {
+        try (RedisProcess engine = new RedisProcess("--requirepass", "secret").start();
+                RedisClient client = RedisClient.create(engine.uri().replace("//", "//:secret@"))) {
+            holdsOneLimitTogether(client);
+        }
+    }
+
+    @Test
     void sentinel() throws Exception {
         try (RedisProcess engine = new RedisProcess().start();
                 RedisProcess sentinel = RedisProcess.sentinel(engine, directory.resolve("sentinel.conf"))
@@ -118,6 +144,13 @@ class RedisClusterProviderTest {
                 holdsOneLimitTogether(one.uri() + ",127.0.0.1:" + two.port());
                 for (RedisCommands<String, String> node : List.of(first.sync(), second.sync())) {
                     assertThat(node.info("commandstats")).contains("cmdstat_evalsha:");
+                    node.configResetstat();
+                }
+                try (RedisClusterClient ofTheApplication = RedisClusterClient.create(one.uri())) {
+                    holdsOneLimitTogether(ofTheApplication);
+                }
+                for (RedisCommands<String, String> node : List.of(first.sync(), second.sync())) {
+                    assertThat(node.info("commandstats")).contains("cmdstat_evalsha:");
                 }
             }
         }
@@ -139,7 +172,10 @@ class RedisClusterProviderTest {
     void aWrongPasswordIsAnEngineThatDoesNotAnswer() throws Exception {
         try (RedisProcess engine = new RedisProcess("--requirepass", "secret").start()) {
             ConnectionLimiter limiter = limiter(engine.uri().replace("//", "//:wrong@"));
-            try (ClusterMembership node = limiter.joinCluster()) {
+            List<String> log = new CopyOnWriteArrayList<>();
+            try (Warnings warnings = new Warnings(log);
+                    ClusterMembership node = limiter.joinCluster()) {
+                assertThat(warnings).isNotNull();
                 assertThat(node).isNotNull();
                 List<ConnectionPermit> permits = new ArrayList<>();
                 for (int i = 0; i < LIMIT; i++) {
@@ -147,6 +183,12 @@ class RedisClusterProviderTest {
                 }
                 assertThat(permits).hasSize(limiter.limits().freeOf(LIMIT));
                 assertThat(limiter.cluster().orElseThrow().connected()).isFalse();
+                await("the reason in the log").atMost(DEADLINE).until(() -> !log.isEmpty());
+                assertThat(log)
+                        .first(InstanceOfAssertFactories.STRING)
+                        .isEqualTo("redis://***@127.0.0.1:" + engine.port()
+                                + " does not answer (WRONGPASS); reservations hold for 10000 ms, then"
+                                + " onClusterError=local");
                 permits.forEach(ConnectionPermit::close);
             }
         }
@@ -168,5 +210,33 @@ class RedisClusterProviderTest {
                 .withMessageContaining("***@")
                 .withMessageNotContainingAny("secret", "cret@")
                 .withNoCause();
+    }
+
+    /** What this module warns of. */
+    private static final class Warnings extends Handler implements AutoCloseable {
+
+        private final Logger logger = Logger.getLogger(ClusterMember.class.getPackageName());
+        private final List<String> messages;
+
+        Warnings(List<String> messages) {
+            this.messages = messages;
+            setLevel(Level.WARNING);
+            logger.addHandler(this);
+        }
+
+        @Override
+        public void publish(LogRecord record) {
+            if (isLoggable(record)) {
+                messages.add(record.getMessage());
+            }
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {
+            logger.removeHandler(this);
+        }
     }
 }

@@ -10,21 +10,25 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(120)
 class RedisReservationStoreTest {
 
     private static final Duration LONG = Duration.ofHours(1);
-    private static final Duration PATIENCE = Duration.ofSeconds(2);
+    private static final Duration SHORT = Duration.ofSeconds(5);
     private static final Duration DEADLINE = Duration.ofSeconds(20);
     private static final String CLIENT = "192.0.2.1/32";
 
@@ -65,19 +69,51 @@ class RedisReservationStoreTest {
         }
     }
 
-    private ReservationStore store(RedisProcess engine, Duration lease) {
-        RedisReservationStore store =
-                new RedisReservationStore(RedisConnection.to(engine.uri(), PATIENCE), "test", "node", lease);
+    /** How a connection is made. */
+    enum Way {
+        BY_URI {
+            @Override
+            RedisConnection connect(RedisProcess engine, List<AutoCloseable> open) {
+                return RedisConnection.to(engine.uri());
+            }
+        },
+
+        /** One that waits for answers, and for a connection, for a minute. */
+        BY_A_CLIENT_OF_THE_APPLICATION {
+            @Override
+            RedisConnection connect(RedisProcess engine, List<AutoCloseable> open) {
+                RedisClient client = RedisClient.create(engine.uri());
+                open.add(client);
+                return RedisConnection.by(() -> client);
+            }
+        };
+
+        /** @param open what the test has to close */
+        abstract RedisConnection connect(RedisProcess engine, List<AutoCloseable> open);
+    }
+
+    private ReservationStore storeWithoutConnection(Way way, RedisProcess engine) {
+        RedisReservationStore store = new RedisReservationStore(way.connect(engine, open), "test", "node", SHORT);
+        open.add(0, store);
+        return store;
+    }
+
+    private ReservationStore store(Way way, RedisProcess engine) {
+        return connected(storeWithoutConnection(way, engine));
+    }
+
+    private ReservationStore store(Duration lease) {
+        RedisReservationStore store = new RedisReservationStore(RedisConnection.to(redis.uri()), "test", "node", lease);
         open.add(store);
+        return connected(store);
+    }
+
+    private ReservationStore connected(ReservationStore store) {
         await("a connection").atMost(DEADLINE).ignoreExceptions().until(() -> {
             reserve(store, request("nobody", 0, 0, 1));
             return true;
         });
         return store;
-    }
-
-    private ReservationStore store(Duration lease) {
-        return store(redis, lease);
     }
 
     private ReservationRequest request(String node, int wanted, int held, int limit) {
@@ -230,10 +266,11 @@ class RedisReservationStoreTest {
         }
     }
 
-    @Test
-    void anEngineThatIsGoneFailsTheAnswersAndIsUsedAgainWhenItIsBack() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void anEngineThatIsGoneFailsTheAnswersAndIsUsedAgainWhenItIsBack(Way way) throws Exception {
         try (RedisProcess other = new RedisProcess().start()) {
-            ReservationStore store = store(other, LONG);
+            ReservationStore store = store(way, other);
             assertThat(reserve(store, "a", 50).connections()).isEqualTo(50);
             other.kill();
             await("failures")
@@ -249,10 +286,11 @@ class RedisReservationStoreTest {
         }
     }
 
-    @Test
-    void anEngineThatHangsFailsTheAnswersInTime() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void anEngineThatHangsFailsTheAnswersInTime(Way way) throws Exception {
         try (RedisProcess other = new RedisProcess().start()) {
-            ReservationStore store = store(other, LONG);
+            ReservationStore store = store(way, other);
             Signals.send("STOP", other.process());
             assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class);
             Signals.send("CONT", other.process());
@@ -263,17 +301,49 @@ class RedisReservationStoreTest {
         }
     }
 
-    @Test
-    void anEngineThatComesLaterIsFound() throws Exception {
-        try (RedisProcess late = new RedisProcess();
-                RedisReservationStore store =
-                        new RedisReservationStore(RedisConnection.to(late.uri(), PATIENCE), "test", "node", LONG)) {
+    @ParameterizedTest
+    @EnumSource
+    void anEngineThatComesLaterIsFound(Way way) throws Exception {
+        try (RedisProcess late = new RedisProcess()) {
+            ReservationStore store = storeWithoutConnection(way, late);
             assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class);
+            await("the reason").atMost(DEADLINE).until(() -> store.failure().contains("Connection refused"));
             late.start();
             await("answers")
                     .atMost(DEADLINE)
                     .ignoreExceptions()
                     .until(() -> reserve(store, "a", 50).connections() == 50);
+            assertThat(store.failure()).isEmpty();
+        }
+    }
+
+    @Test
+    void aClientOfTheApplicationIsUsedByOneConnectionAndLeftToIt() throws Exception {
+        try (RedisClient client = RedisClient.create(redis.uri());
+                StatefulRedisConnection<String, String> others = client.connect()) {
+            ReservationStore store = new RedisReservationStore(RedisConnection.by(() -> client), "test", "node", LONG);
+            connected(store);
+            assertThat(connections(others)).isEqualTo(2);
+            store.close();
+            await("the end of its connection").atMost(DEADLINE).until(() -> connections(others) == 1);
+            assertThat(others.sync().ping()).isEqualTo("PONG");
+        }
+    }
+
+    private static long connections(StatefulRedisConnection<String, String> connection) {
+        return connection.sync().clientList().lines().count();
+    }
+
+    /** As one that Spring has stopped, and will start again. */
+    @Test
+    void aClientOfTheApplicationMayFailToBeThere() throws Exception {
+        AtomicReference<RedisClient> present = new AtomicReference<>();
+        try (RedisClient client = RedisClient.create(redis.uri());
+                RedisConnection connection = RedisConnection.by(() -> Objects.requireNonNull(present.get()))) {
+            ReservationStore store = new RedisReservationStore(connection, "test", "node", LONG);
+            assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class);
+            present.set(client);
+            assertThat(connected(store).isConnected()).isTrue();
         }
     }
 }

@@ -1,9 +1,11 @@
 package io.github.connlimit.springboot;
 
+import io.github.connlimit.ClusterProvider;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterListener;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.cluster.RedisClusterProvider;
 import io.github.connlimit.micrometer.ConnectionLimitMetrics;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
@@ -27,6 +29,8 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.ImportRuntimeHints;
 import org.springframework.core.env.Environment;
+import org.springframework.data.redis.connection.RedisConnectionFactory;
+import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import reactor.netty.http.server.HttpServer;
 
 /**
@@ -97,6 +101,33 @@ public class ConnectionLimitAutoConfiguration {
         ReactorNettyLimit connectionLimitOfReactorNetty(
                 ConnectionLimiter limiter, ObjectProvider<RefusalHandler<Channel>> refusalHandler) {
             return new ReactorNettyLimit(limiter, refusalHandler.getIfAvailable());
+        }
+    }
+
+    /** Of a cluster, by the Redis that the application has. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnProperty("connlimit.cluster-via-spring-data-redis")
+    static class InCluster {
+
+        @Bean
+        ClusterNodeLifecycle connectionLimitClusterNode(
+                ConnectionLimiter limiter, ObjectProvider<ClusterProvider> providers) {
+            return new ClusterNodeLifecycle(limiter, providers.getIfUnique());
+        }
+
+        /** With connlimit-cluster. */
+        @Configuration(proxyBeanMethods = false)
+        @ConditionalOnClass({LettuceConnectionFactory.class, RedisClusterProvider.class})
+        static class WithRedis {
+
+            @Bean
+            @ConditionalOnMissingBean
+            ClusterProvider connectionLimitClusterProvider(ObjectProvider<RedisConnectionFactory> factories) {
+                if (factories.getIfUnique() instanceof LettuceConnectionFactory factory) {
+                    return new RedisClusterProvider(factory::getRequiredNativeClient);
+                }
+                throw ClusterNodeLifecycle.notAllowed("there is no LettuceConnectionFactory, or more than one");
+            }
         }
     }
 
