@@ -16,8 +16,11 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.sentinel.api.StatefulRedisSentinelConnection;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +31,10 @@ import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import javax.net.ServerSocketFactory;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -39,6 +46,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 class RedisClusterProviderTest {
 
+    private static final String PASSWORD = "secret";
+    private static final String STORE_PASSWORD = "changeit";
     private static final int LIMIT = 100;
     private static final int CLIENTS = 20;
     private static final Duration DEADLINE = Duration.ofSeconds(30);
@@ -69,22 +78,11 @@ class RedisClusterProviderTest {
                 ClusterMembership second = join.apply(other)) {
             assertThat(first).isNotSameAs(second);
             for (int i = 0; i < CLIENTS; i++) {
-                InetAddress client = InetAddress.getByName("127.0.1." + i);
-                await("the whole limit")
-                        .atMost(DEADLINE)
-                        .pollInterval(Duration.ofMillis(10))
-                        .until(() -> {
-                            for (int attempt = 0; attempt < LIMIT; attempt++) {
-                                one.tryAcquire(client).ifPresent(permits::add);
-                            }
-                            return one.openConnections(client) == LIMIT;
-                        });
+                awaitAll(one, InetAddress.getByName("127.0.1." + i), permits);
             }
             for (int i = 0; i < CLIENTS; i++) {
                 InetAddress client = InetAddress.getByName("127.0.1." + i);
-                for (int attempt = 0; attempt < LIMIT; attempt++) {
-                    other.tryAcquire(client).ifPresent(permits::add);
-                }
+                open(other, client, permits);
                 assertThat(other.openConnections(client))
                         .isEqualTo(other.limits().freeOf(LIMIT));
             }
@@ -103,15 +101,15 @@ class RedisClusterProviderTest {
 
     @Test
     void oneEngineWithAPassword() throws Exception {
-        try (RedisProcess engine = new RedisProcess("--requirepass", "secret").start()) {
-            holdsOneLimitTogether(engine.uri().replace("//", "//:secret@"));
+        try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start()) {
+            holdsOneLimitTogether(engine.uri().replace("//", "//:" + PASSWORD + "@"));
         }
     }
 
     @Test
     void aClientOfTheApplication() throws Exception {
-        try (RedisProcess engine = new RedisProcess("--requirepass", "secret").start();
-                RedisClient client = RedisClient.create(engine.uri().replace("//", "//:secret@"))) {
+        try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start();
+                RedisClient client = RedisClient.create(engine.uri().replace("//", "//:" + PASSWORD + "@"))) {
             holdsOneLimitTogether(client);
         }
     }
@@ -122,6 +120,66 @@ class RedisClusterProviderTest {
                 RedisProcess sentinel = RedisProcess.sentinel(engine, directory.resolve("sentinel.conf"))
                         .start()) {
             holdsOneLimitTogether("redis-sentinel://127.0.0.1:" + sentinel.port() + "#master");
+        }
+    }
+
+    /** The bound holds all along: what the replica does not know is put back. */
+    @Test
+    void sentinelHasAReplicaTakeOver() throws Exception {
+        InetAddress client = InetAddress.getByName("127.0.0.2");
+        try (RedisProcess engine = new RedisProcess().start();
+                RedisProcess replica =
+                        new RedisProcess("--replicaof", "127.0.0.1", Integer.toString(engine.port())).start();
+                RedisProcess sentinel = RedisProcess.sentinel(engine, directory.resolve("sentinel.conf"))
+                        .start();
+                RedisClient lettuce = RedisClient.create();
+                StatefulRedisConnection<String, String> toReplica = connect(lettuce, replica);
+                StatefulRedisSentinelConnection<String, String> toSentinel =
+                        lettuce.connectSentinel(RedisURI.create(sentinel.uri()))) {
+            String uri = "redis-sentinel://127.0.0.1:" + sentinel.port() + "#master";
+            ConnectionLimiter one = limiter(uri);
+            ConnectionLimiter other = limiter(uri);
+            List<ConnectionPermit> permits = new ArrayList<>();
+            try (ClusterMembership first = one.joinCluster();
+                    ClusterMembership second = other.joinCluster()) {
+                assertThat(first).isNotSameAs(second);
+                awaitAll(one, client, permits);
+                await("the replica")
+                        .atMost(DEADLINE)
+                        .until(() -> !toSentinel.sync().replicas("master").isEmpty()
+                                && toReplica.sync().keys("*").size() == 2);
+                engine.kill();
+                await("the replica to take over").atMost(DEADLINE).until(() -> {
+                    open(other, client, permits);
+                    assertThat(other.openConnections(client))
+                            .isEqualTo(other.limits().freeOf(LIMIT));
+                    return toReplica.sync().info("replication").contains("role:master");
+                });
+                await("all to go on")
+                        .atMost(DEADLINE)
+                        .until(() -> Stream.of(one, other)
+                                .allMatch(node -> node.cluster().orElseThrow().connected()));
+                permits.forEach(ConnectionPermit::close);
+                permits.clear();
+                awaitAll(other, client, permits);
+                permits.forEach(ConnectionPermit::close);
+            }
+        }
+    }
+
+    private static void awaitAll(ConnectionLimiter node, InetAddress client, List<ConnectionPermit> permits) {
+        await("the whole limit")
+                .atMost(DEADLINE)
+                .pollInterval(Duration.ofMillis(10))
+                .until(() -> {
+                    open(node, client, permits);
+                    return node.openConnections(client) == LIMIT;
+                });
+    }
+
+    private static void open(ConnectionLimiter node, InetAddress client, List<ConnectionPermit> permits) {
+        for (int attempt = 0; attempt < LIMIT; attempt++) {
+            node.tryAcquire(client).ifPresent(permits::add);
         }
     }
 
@@ -156,6 +214,58 @@ class RedisClusterProviderTest {
         }
     }
 
+    /** The certificate has to be one that the JVM trusts, for the host in the URI. */
+    @Test
+    void tls() throws Exception {
+        Path store = directory.resolve("keys.p12");
+        try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start();
+                Wire wire = new Wire(engine, tls(store))) {
+            String uri = "rediss://:" + PASSWORD + "@127.0.0.1:" + wire.port();
+            String byName = uri.replace("127.0.0.1", "localhost");
+            assertDoesNotAnswer(uri, "SunCertPathBuilderException: ");
+            System.setProperty("javax.net.ssl.trustStore", store.toString());
+            System.setProperty("javax.net.ssl.trustStorePassword", STORE_PASSWORD);
+            try {
+                holdsOneLimitTogether(uri);
+                assertDoesNotAnswer(byName, "CertificateException: ");
+                holdsOneLimitTogether(byName + "?verifyPeer=CA");
+            } finally {
+                System.clearProperty("javax.net.ssl.trustStore");
+                System.clearProperty("javax.net.ssl.trustStorePassword");
+            }
+        }
+    }
+
+    private static ServerSocketFactory tls(Path store) throws Exception {
+        Process keytool = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                .toString(),
+                        "-genkeypair",
+                        "-alias",
+                        "engine",
+                        "-keyalg",
+                        "EC",
+                        "-dname",
+                        "CN=engine",
+                        "-ext",
+                        "san=ip:127.0.0.1",
+                        "-validity",
+                        "2",
+                        "-storepass",
+                        STORE_PASSWORD,
+                        "-keystore",
+                        store.toString())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(keytool.waitFor()).as(output).isZero();
+        KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        keys.init(KeyStore.getInstance(store.toFile(), STORE_PASSWORD.toCharArray()), STORE_PASSWORD.toCharArray());
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(keys.getKeyManagers(), null, null);
+        return context.getServerSocketFactory();
+    }
+
     private static StatefulRedisConnection<String, String> connect(RedisClient client, RedisProcess engine) {
         return client.connect(RedisURI.create(engine.uri()));
     }
@@ -170,27 +280,28 @@ class RedisClusterProviderTest {
 
     @Test
     void aWrongPasswordIsAnEngineThatDoesNotAnswer() throws Exception {
-        try (RedisProcess engine = new RedisProcess("--requirepass", "secret").start()) {
-            ConnectionLimiter limiter = limiter(engine.uri().replace("//", "//:wrong@"));
-            List<String> log = new CopyOnWriteArrayList<>();
-            try (Warnings warnings = new Warnings(log);
-                    ClusterMembership node = limiter.joinCluster()) {
-                assertThat(warnings).isNotNull();
-                assertThat(node).isNotNull();
-                List<ConnectionPermit> permits = new ArrayList<>();
-                for (int i = 0; i < LIMIT; i++) {
-                    limiter.tryAcquire(InetAddress.getByName("127.0.0.2")).ifPresent(permits::add);
-                }
-                assertThat(permits).hasSize(limiter.limits().freeOf(LIMIT));
-                assertThat(limiter.cluster().orElseThrow().connected()).isFalse();
-                await("the reason in the log").atMost(DEADLINE).until(() -> !log.isEmpty());
-                assertThat(log)
-                        .first(InstanceOfAssertFactories.STRING)
-                        .isEqualTo("redis://***@127.0.0.1:" + engine.port()
-                                + " does not answer (WRONGPASS); reservations hold for 10000 ms, then"
-                                + " onClusterError=local");
-                permits.forEach(ConnectionPermit::close);
-            }
+        try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start()) {
+            assertDoesNotAnswer(engine.uri().replace("//", "//:wrong@"), "WRONGPASS)");
+        }
+    }
+
+    private static void assertDoesNotAnswer(String uri, String reason) throws Exception {
+        ConnectionLimiter limiter = limiter(uri);
+        List<String> log = new CopyOnWriteArrayList<>();
+        try (Warnings warnings = new Warnings(log);
+                ClusterMembership node = limiter.joinCluster()) {
+            assertThat(warnings).isNotNull();
+            assertThat(node).isNotNull();
+            List<ConnectionPermit> permits = new ArrayList<>();
+            open(limiter, InetAddress.getByName("127.0.0.2"), permits);
+            assertThat(permits).hasSize(limiter.limits().freeOf(LIMIT));
+            assertThat(limiter.cluster().orElseThrow().connected()).isFalse();
+            await("the reason in the log").atMost(DEADLINE).until(() -> !log.isEmpty());
+            assertThat(log)
+                    .singleElement(InstanceOfAssertFactories.STRING)
+                    .startsWith(uri.replaceFirst("//.*@", "//***@") + " does not answer (" + reason)
+                    .endsWith("); reservations hold for 10000 ms, then onClusterError=local");
+            permits.forEach(ConnectionPermit::close);
         }
     }
 

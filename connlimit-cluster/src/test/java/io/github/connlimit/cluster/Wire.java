@@ -11,11 +11,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.DelayQueue;
 import java.util.concurrent.Delayed;
 import java.util.concurrent.TimeUnit;
+import javax.net.ServerSocketFactory;
 
 /** What is between a node and the engine: slow, cut, or a hole into which everything goes. */
 final class Wire implements AutoCloseable {
 
-    private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    private final ServerSocket server;
     private final int engine;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private volatile long delayMillis;
@@ -23,6 +24,12 @@ final class Wire implements AutoCloseable {
     private volatile boolean hole;
 
     Wire(RedisProcess engine) throws IOException {
+        this(engine, ServerSocketFactory.getDefault());
+    }
+
+    /** @param toNodes makes the socket that nodes connect to */
+    Wire(RedisProcess engine, ServerSocketFactory toNodes) throws IOException {
+        this.server = toNodes.createServerSocket(0, 50, InetAddress.getLoopbackAddress());
         this.engine = engine.port();
         start(this::accept);
     }
@@ -33,8 +40,12 @@ final class Wire implements AutoCloseable {
         thread.start();
     }
 
+    int port() {
+        return server.getLocalPort();
+    }
+
     String uri() {
-        return "redis://127.0.0.1:" + server.getLocalPort();
+        return "redis://127.0.0.1:" + port();
     }
 
     /** From now on each message takes so much longer, in each direction. */

@@ -57,13 +57,17 @@ public final class RedisProcess implements AutoCloseable {
     }
 
     /**
-     * Makes a Sentinel that watches an engine under the name {@code master}.
+     * Makes a Sentinel that watches an engine under the name {@code master}, and has a replica take over when it has been gone
+     * for a second.
      *
      * @param config is written to
      * @throws IOException if there is none for this machine
      */
     public static RedisProcess sentinel(RedisProcess watched, Path config) throws IOException {
-        Files.writeString(config, "sentinel monitor master 127.0.0.1 " + watched.port + " 1\n");
+        Files.writeString(
+                config,
+                "sentinel monitor master 127.0.0.1 " + watched.port + " 1\n"
+                        + "sentinel down-after-milliseconds master 1000\n");
         return new RedisProcess(config.toString(), "--sentinel");
     }
 
