@@ -334,6 +334,17 @@ class RedisReservationStoreTest {
         return connection.sync().clientList().lines().count();
     }
 
+    /** As that of Spring for static replicas. */
+    @Test
+    void aClientWithoutAUriSaysSo() throws Exception {
+        try (RedisClient client = RedisClient.create();
+                RedisConnection connection = RedisConnection.by(() -> client)) {
+            await("the reason")
+                    .atMost(DEADLINE)
+                    .until(() -> connection.failure().startsWith("IllegalStateException: RedisURI is not available"));
+        }
+    }
+
     /** As one that Spring has stopped, and will start again. */
     @Test
     void aClientOfTheApplicationMayFailToBeThere() throws Exception {
