@@ -127,9 +127,14 @@ class RedisClusterProviderTest {
     @Test
     void sentinelHasAReplicaTakeOver() throws Exception {
         InetAddress client = InetAddress.getByName("127.0.0.2");
-        try (RedisProcess engine = new RedisProcess().start();
-                RedisProcess replica =
-                        new RedisProcess("--replicaof", "127.0.0.1", Integer.toString(engine.port())).start();
+        try (RedisProcess engine = new RedisProcess("--dir", directory.toString()).start();
+                RedisProcess replica = new RedisProcess(
+                                "--dir",
+                                directory.toString(),
+                                "--replicaof",
+                                "127.0.0.1",
+                                Integer.toString(engine.port()))
+                        .start();
                 RedisProcess sentinel = RedisProcess.sentinel(engine, directory.resolve("sentinel.conf"))
                         .start();
                 RedisClient lettuce = RedisClient.create();
