@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
@@ -214,21 +213,17 @@ final class ClusterCoordinator {
         ask(false);
     }
 
-    /**
-     * Gives back all that is not in use, and asks for nothing more.
-     *
-     * @return done when the engine has answered, or does not
-     */
-    CompletableFuture<?> leave() {
-        return ask(true);
+    /** Gives back all that is not in use, and asks for nothing more. */
+    void leave() {
+        ask(true);
     }
 
-    private CompletableFuture<?> ask(boolean leaving) {
+    private void ask(boolean leaving) {
         List<ReservationRequest> batch = new ArrayList<>();
         List<Share> asking = new ArrayList<>();
         synchronized (this) {
             if (left) {
-                return CompletableFuture.completedFuture(null);
+                return;
             }
             left = leaving;
             long now = nanoTime.getAsLong();
@@ -245,41 +240,30 @@ final class ClusterCoordinator {
             requests += batch.size();
         }
         if (batch.isEmpty()) {
-            return askForEpochIfNeeded();
+            askForEpochIfNeeded();
+            return;
         }
         List<CompletionStage<Reservation>> answers = store.reserve(batch);
-        List<CompletableFuture<?>> done = new ArrayList<>();
         for (int i = 0; i < batch.size(); i++) {
             ReservationRequest request = batch.get(i);
             Share share = asking.get(i);
-            done.add(answers.get(i)
-                    .handle((answer, error) -> {
-                        answered(share, request, answer);
-                        return null;
-                    })
-                    .toCompletableFuture());
+            answers.get(i).whenComplete((answer, error) -> answered(share, request, answer));
         }
-        return CompletableFuture.allOf(done.toArray(CompletableFuture[]::new));
     }
 
     /**
      * Without requests nobody would notice that the engine is back, or that it is another one: growth after that would have to
      * wait for the end of the grace then.
      */
-    private CompletableFuture<?> askForEpochIfNeeded() {
+    private void askForEpochIfNeeded() {
         int connections = store.connections();
         synchronized (this) {
             if (!failing && connections == seenConnections || waitsForEpoch) {
-                return CompletableFuture.completedFuture(null);
+                return;
             }
             waitsForEpoch = true;
         }
-        return store.epoch()
-                .handle((now, error) -> {
-                    noteEpoch(now, connections);
-                    return null;
-                })
-                .toCompletableFuture();
+        store.epoch().whenComplete((now, error) -> noteEpoch(now, connections));
     }
 
     private synchronized void noteEpoch(String now, int connections) {

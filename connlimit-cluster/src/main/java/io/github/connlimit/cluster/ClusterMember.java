@@ -4,7 +4,6 @@ import io.github.connlimit.Cidr;
 import io.github.connlimit.ClusterLimits;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ClusterSnapshot;
-import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -20,7 +19,6 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
     private static final long IDLE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long TELL_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
     private static final long GONE_NANOS = TimeUnit.SECONDS.toNanos(1);
-    private static final Duration FAREWELL = Duration.ofSeconds(1);
 
     private final ClusterNode node;
     private final ReservationStore store;
@@ -111,7 +109,9 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
             try {
                 look();
             } catch (Throwable error) {
-                report(error);
+                if (!closed) {
+                    report(error);
+                }
             }
             pause(began + LEAST_PAUSE_NANOS, false);
             long most = coordinator.isNeeded() ? PAUSE_NANOS : IDLE_PAUSE_NANOS;
@@ -158,23 +158,17 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         }
     }
 
-    private void leave() {
-        try {
-            coordinator
-                    .leave()
-                    .orTimeout(FAREWELL.toMillis(), TimeUnit.MILLISECONDS)
-                    .whenComplete((answered, error) -> store.close());
-        } catch (Throwable error) {
-            store.close();
-            report(error);
-        }
-    }
-
-    /** What is given back is sent before this returns: a client of the application may be shut down next. */
+    /** Does not wait for an answer: a client of the application may be shut down next. What is not given back ends by itself. */
     @Override
     public void close() {
         closed = true;
         LockSupport.unpark(thread);
-        leave();
+        try {
+            coordinator.leave();
+        } catch (Throwable error) {
+            report(error);
+        } finally {
+            store.close();
+        }
     }
 }

@@ -46,9 +46,12 @@ final class RedisConnection implements AutoCloseable {
     /** After so many batches without an answer, one after the other. */
     private static final int MOST_UNANSWERED = 3;
 
+    /** After so long, a connection by a client of the application is closed, if that has not been shut down. */
+    private static final long CLOSE_SECONDS = 1;
+
     private final Supplier<CompletionStage<? extends StatefulConnection<String, String>>> connector;
 
-    /** Gives back what the connector uses. */
+    /** Gives back the client, which closes the connection; {@code null} for a client of the application. */
     private final Runnable end;
 
     // Guarded by this, as all that follows.
@@ -78,7 +81,7 @@ final class RedisConnection implements AutoCloseable {
                     connection.addListener(new RedisConnectionStateListener() {
                         @Override
                         public void onRedisConnected(RedisChannelHandler<?, ?> again, SocketAddress address) {
-                            connected();
+                            connectedAgain(connection);
                         }
                     });
                     return connection;
@@ -89,6 +92,15 @@ final class RedisConnection implements AutoCloseable {
 
     private synchronized void connected() {
         connections++;
+    }
+
+    /** Lettuce has connected again by itself, perhaps too late. */
+    private synchronized void connectedAgain(StatefulConnection<String, String> connection) {
+        if (!closed && connection == present()) {
+            connected();
+        } else {
+            connection.closeAsync();
+        }
     }
 
     private synchronized void noteConnecting(Throwable error) {
@@ -102,7 +114,7 @@ final class RedisConnection implements AutoCloseable {
      */
     static RedisConnection by(Supplier<? extends AbstractRedisClient> client) {
         return new RedisConnection(
-                () -> CompletableFuture.supplyAsync(() -> connect(client.get()), RedisConnection::inThread), () -> {});
+                () -> CompletableFuture.supplyAsync(() -> connect(client.get()), RedisConnection::inThread), null);
     }
 
     /** Waits for the connection: what the client connects to is known to the client only, and by this way only. */
@@ -206,9 +218,13 @@ final class RedisConnection implements AutoCloseable {
         connecting = connect();
     }
 
-    /** Also if it is not there yet. */
-    private void closePresent() {
-        connecting.thenAccept(StatefulConnection::closeAsync);
+    /** Also if it is not there yet. One that has ended is not closed: Lettuce would warn of that. */
+    private synchronized void closePresent() {
+        connecting.thenAccept(connection -> {
+            if (isOpen(connection)) {
+                connection.closeAsync();
+            }
+        });
     }
 
     /** {@return what sends commands, or {@code null} while there is no connection} */
@@ -272,8 +288,13 @@ final class RedisConnection implements AutoCloseable {
     public synchronized void close() {
         if (!closed) {
             closed = true;
-            closePresent();
-            end.run();
+            if (end == null) {
+                // If the client is shut down next, that closes the connection, and Lettuce would warn of a second time.
+                CompletableFuture.delayedExecutor(CLOSE_SECONDS, TimeUnit.SECONDS)
+                        .execute(this::closePresent);
+            } else {
+                end.run();
+            }
         }
     }
 }

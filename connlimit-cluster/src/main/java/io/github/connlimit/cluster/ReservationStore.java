@@ -38,7 +38,7 @@ interface ReservationStore extends AutoCloseable {
     /** {@return how often one has been made} */
     int connections();
 
-    /** Ends the connection; answers that are still out fail. */
+    /** Ends the connection, once what was asked for has been sent; answers that are still out fail. */
     @Override
     void close();
 }

@@ -414,7 +414,7 @@ class ClusterCoordinatorTest {
         Server[] two = servers(2);
         flood(100, two[0]);
         two[0].close(70);
-        assertThat(two[0].coordinator.leave()).isCompleted();
+        two[0].coordinator.leave();
         for (int i = 0; i < 100; i++) {
             two[1].connect(CLIENT);
             two[1].connect(CLIENT);

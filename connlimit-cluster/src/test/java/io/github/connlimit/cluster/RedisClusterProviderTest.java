@@ -52,6 +52,9 @@ class RedisClusterProviderTest {
     private static final int CLIENTS = 20;
     private static final Duration DEADLINE = Duration.ofSeconds(30);
 
+    /** It is 10 seconds. */
+    private static final Duration LESS_THAN_A_LEASE = Duration.ofSeconds(5);
+
     @TempDir
     Path directory;
 
@@ -90,6 +93,13 @@ class RedisClusterProviderTest {
             assertThat(figures.connected()).isTrue();
             assertThat(figures.reservations()).isEqualTo(CLIENTS);
             assertThat(figures.reserved()).isEqualTo(CLIENTS * LIMIT);
+            permits.forEach(ConnectionPermit::close);
+        }
+        // What they held is free at once.
+        try (ClusterMembership again = join.apply(other)) {
+            assertThat(again).isNotNull();
+            permits.clear();
+            awaitAll(other, InetAddress.getByName("127.0.1.0"), permits, LESS_THAN_A_LEASE);
             permits.forEach(ConnectionPermit::close);
         }
         for (ConnectionLimiter node : List.of(one, other)) {
@@ -173,8 +183,13 @@ class RedisClusterProviderTest {
     }
 
     private static void awaitAll(ConnectionLimiter node, InetAddress client, List<ConnectionPermit> permits) {
+        awaitAll(node, client, permits, DEADLINE);
+    }
+
+    private static void awaitAll(
+            ConnectionLimiter node, InetAddress client, List<ConnectionPermit> permits, Duration deadline) {
         await("the whole limit")
-                .atMost(DEADLINE)
+                .atMost(deadline)
                 .pollInterval(Duration.ofMillis(10))
                 .until(() -> {
                     open(node, client, permits);

@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.DelayQueue;
@@ -15,6 +16,9 @@ import javax.net.ServerSocketFactory;
 
 /** What is between a node and the engine: slow, cut, or a hole into which everything goes. */
 final class Wire implements AutoCloseable {
+
+    /** What is after the last message. */
+    private static final byte[] END = {};
 
     private final ServerSocket server;
     private final int engine;
@@ -105,27 +109,31 @@ final class Wire implements AutoCloseable {
         DelayQueue<Message> due = new DelayQueue<>();
         start(() -> deliver(due, to));
         try (from;
-                to;
                 InputStream in = from.getInputStream()) {
             byte[] buffer = new byte[65536];
             for (int length = in.read(buffer); length >= 0; length = in.read(buffer)) {
                 if (!hole) {
-                    due.add(new Message(
-                            java.util.Arrays.copyOf(buffer, length),
-                            System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(delayMillis)));
+                    due.add(message(Arrays.copyOf(buffer, length)));
                 }
             }
-        } catch (IOException ended) {
-            // Both are closed now.
+        } catch (IOException reset) {
+            // The same to whoever is at the other end.
         }
+        due.add(message(END));
+    }
+
+    private Message message(byte[] bytes) {
+        return new Message(bytes, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(delayMillis));
     }
 
     private static void deliver(DelayQueue<Message> due, Socket to) {
         try {
             while (!to.isClosed()) {
-                Message message = due.poll(1, TimeUnit.SECONDS);
-                if (message != null) {
-                    to.getOutputStream().write(message.bytes());
+                byte[] bytes = due.take().bytes();
+                if (bytes == END) {
+                    to.close();
+                } else {
+                    to.getOutputStream().write(bytes);
                 }
             }
         } catch (IOException | InterruptedException ended) {
