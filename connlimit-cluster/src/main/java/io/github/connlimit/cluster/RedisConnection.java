@@ -35,6 +35,7 @@ import java.util.function.Supplier;
  */
 final class RedisConnection implements AutoCloseable {
 
+    /** Of a Redis Cluster, whose connections Lettuce makes again. */
     private static final Delay RECONNECT =
             Delay.exponential(Duration.ofMillis(50), Duration.ofSeconds(1), 2, TimeUnit.MILLISECONDS);
 
@@ -262,10 +263,7 @@ final class RedisConnection implements AutoCloseable {
 
     /** {@return why there is no connection, or no answer; empty if that is not known, or there is} */
     synchronized String failure() {
-        Throwable error = connecting.isCompletedExceptionally()
-                ? connecting.handle((none, failed) -> failed).join()
-                : failure;
-        Throwable cause = error;
+        Throwable cause = failure;
         while (cause != null && cause.getCause() != null) {
             cause = cause.getCause();
         }
