@@ -112,14 +112,14 @@ class RedisClusterProviderTest {
     @Test
     void oneEngineWithAPassword() throws Exception {
         try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start()) {
-            holdsOneLimitTogether(engine.uri().replace("//", "//:" + PASSWORD + "@"));
+            holdsOneLimitTogether(engine.uri(PASSWORD));
         }
     }
 
     @Test
     void aClientOfTheApplication() throws Exception {
         try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start();
-                RedisClient client = RedisClient.create(engine.uri().replace("//", "//:" + PASSWORD + "@"))) {
+                RedisClient client = RedisClient.create(engine.uri(PASSWORD))) {
             holdsOneLimitTogether(client);
         }
     }
@@ -301,7 +301,7 @@ class RedisClusterProviderTest {
     @Test
     void aWrongPasswordIsAnEngineThatDoesNotAnswer() throws Exception {
         try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start()) {
-            assertDoesNotAnswer(engine.uri().replace("//", "//:wrong@"), "WRONGPASS)");
+            assertDoesNotAnswer(engine.uri("wrong"), "WRONGPASS)");
         }
     }
 

@@ -135,6 +135,11 @@ public final class RedisProcess implements AutoCloseable {
         return "redis://127.0.0.1:" + port;
     }
 
+    /** {@return its URI, with a password in it} */
+    public String uri(String password) {
+        return "redis://:" + password + "@127.0.0.1:" + port;
+    }
+
     /** {@return its process; {@code null} if it was never started} */
     public Process process() {
         return process;

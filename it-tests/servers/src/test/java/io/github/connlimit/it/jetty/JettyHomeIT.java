@@ -158,7 +158,7 @@ class JettyHomeIT {
         jetty.addModules("http,connlimit,connlimit-cluster");
         jetty.set("connlimit", "connlimit.maxPerClient", "20");
         jetty.set("connlimit", "connlimit.freePerClient", "2");
-        jetty.set("connlimit", "connlimit.clusterUri", redis.uri().replace("//", "//:secret@"));
+        jetty.set("connlimit", "connlimit.clusterUri", redis.uri("secret"));
         jetty.start("jetty.http.host=127.0.0.1", "jetty.http.port=0");
         jetty.awaitLog("Started oejs.Server@");
         return jetty;

@@ -89,7 +89,7 @@ class ClusterTest {
     }
 
     private static String uri() {
-        return redis.uri().replace("//", "//:" + PASSWORD + "@");
+        return redis.uri(PASSWORD);
     }
 
     @ParameterizedTest
