@@ -168,9 +168,10 @@ final class ClusterCoordinator {
         long reserved = shares.values().stream()
                 .mapToLong(share -> share.reservation.held(now))
                 .sum();
+        boolean connected = store.isConnected();
         synchronized (this) {
             return new ClusterSnapshot(
-                    !failing && store.isConnected(),
+                    connected && !failing,
                     Duration.ofNanos(Math.max(0, now - lastAnswerNanos)),
                     shares.size(),
                     reserved,

@@ -18,7 +18,12 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
     private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long IDLE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long TELL_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
-    private static final long GONE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** An idle node sees a second later what it has been answered: so long after a first try that failed. */
+    private static final long GONE_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+    /** For how long the log waits for a reason: an attempt to connect takes up to 2 seconds. */
+    private static final long REASON_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     private final ClusterNode node;
     private final ReservationStore store;
@@ -133,17 +138,18 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         if (!coordinator.isFailing() && store.isConnected()) {
             thereNanos = now;
         }
-        boolean gone = now - thereNanos >= GONE_NANOS;
-        if (gone && !saidGone) {
-            LOGGER.log(System.Logger.Level.WARNING, goneMessage());
-        } else if (!gone && saidGone) {
+        long goneNanos = now - thereNanos;
+        String failure = store.failure();
+        if (saidGone && goneNanos < GONE_NANOS) {
+            saidGone = false;
             LOGGER.log(System.Logger.Level.INFO, engine + " answers again");
+        } else if (!saidGone && goneNanos >= (failure.isEmpty() ? REASON_NANOS : GONE_NANOS)) {
+            saidGone = true;
+            LOGGER.log(System.Logger.Level.WARNING, goneMessage(failure));
         }
-        saidGone = gone;
     }
 
-    private String goneMessage() {
-        String failure = store.failure();
+    private String goneMessage(String failure) {
         return engine + " does not answer" + (failure.isEmpty() ? "" : " (" + failure + ")")
                 + "; reservations hold for "
                 + node.limits().leaseTime().toMillis() + " ms, then onClusterError="

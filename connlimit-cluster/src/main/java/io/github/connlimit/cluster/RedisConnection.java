@@ -32,6 +32,8 @@ import java.util.function.Supplier;
  * A connection to one Redis or Valkey, by Sentinel, or to a Redis Cluster. It is made again when it has ended, and when it is
  * there but has not answered for a while: what was cut off silently would otherwise come back as late as TCP tries again. How
  * patient a client of the application is does not matter. This class is thread-safe, and never waits.
+ *
+ * <p>Lettuce is never called with the monitor held: some of its calls wait for its own threads, and those tell of answers here.
  */
 final class RedisConnection implements AutoCloseable {
 
@@ -56,8 +58,8 @@ final class RedisConnection implements AutoCloseable {
     private final Runnable end;
 
     // Guarded by this, as all that follows.
-    private CompletableFuture<? extends StatefulConnection<String, String>> connecting;
-    private long connectingNanos;
+    private CompletableFuture<StatefulConnection<String, String>> connecting = new CompletableFuture<>();
+    private long connectingNanos = System.nanoTime();
     private int connections;
     private int unanswered;
 
@@ -70,42 +72,51 @@ final class RedisConnection implements AutoCloseable {
             Supplier<CompletionStage<? extends StatefulConnection<String, String>>> connector, Runnable end) {
         this.connector = connector;
         this.end = end;
-        this.connecting = connect();
+        connect(connecting);
     }
 
-    private CompletableFuture<? extends StatefulConnection<String, String>> connect() {
-        connectingNanos = System.nanoTime();
-        return connector
-                .get()
+    private void connect(CompletableFuture<StatefulConnection<String, String>> made) {
+        attempt()
                 .thenApply(connection -> {
-                    connected();
                     connection.addListener(new RedisConnectionStateListener() {
                         @Override
                         public void onRedisConnected(RedisChannelHandler<?, ?> again, SocketAddress address) {
-                            connectedAgain(connection);
+                            if (!notedAgain(made)) {
+                                connection.closeAsync();
+                            }
                         }
                     });
                     return connection;
                 })
-                .whenComplete((connection, error) -> noteConnecting(error))
-                .toCompletableFuture();
+                .whenComplete((connection, error) -> {
+                    noteConnecting(error);
+                    if (error == null) {
+                        made.complete(connection);
+                    } else {
+                        made.completeExceptionally(error);
+                    }
+                });
     }
 
-    private synchronized void connected() {
-        connections++;
-    }
-
-    /** Lettuce has connected again by itself, perhaps too late. */
-    private synchronized void connectedAgain(StatefulConnection<String, String> connection) {
-        if (!closed && connection == present()) {
-            connected();
-        } else {
-            connection.closeAsync();
+    private CompletionStage<? extends StatefulConnection<String, String>> attempt() {
+        try {
+            return connector.get();
+        } catch (Throwable error) {
+            // As if it had failed later: otherwise there would never be another attempt.
+            return CompletableFuture.failedFuture(error);
         }
     }
 
     private synchronized void noteConnecting(Throwable error) {
         failure = error;
+        connections += error == null ? 1 : 0;
+    }
+
+    /** Lettuce has connected again by itself. {@return whether that was not too late} */
+    private synchronized boolean notedAgain(CompletableFuture<StatefulConnection<String, String>> made) {
+        boolean current = !closed && connecting == made;
+        connections += current ? 1 : 0;
+        return current;
     }
 
     /**
@@ -126,7 +137,7 @@ final class RedisConnection implements AutoCloseable {
     }
 
     private static void inThread(Runnable task) {
-        Thread thread = new Thread(task, "connlimit-cluster-connect");
+        Thread thread = new Thread(task, "connlimit-cluster-client");
         thread.setDaemon(true);
         thread.start();
     }
@@ -187,21 +198,25 @@ final class RedisConnection implements AutoCloseable {
         return connection;
     }
 
+    /** In a thread of its own: a client of a Redis Cluster waits until its connections are closed. */
     private static void end(AbstractRedisClient client, ClientResources resources) {
-        client.shutdownAsync(0, 1, TimeUnit.SECONDS).whenComplete((ended, error) -> resources.shutdown());
+        inThread(() ->
+                client.shutdownAsync(0, 1, TimeUnit.SECONDS).whenComplete((ended, error) -> resources.shutdown()));
     }
 
     /** {@return the connection, or {@code null} while there is none that is open} */
-    private synchronized StatefulConnection<String, String> connection() {
-        if (connecting.isDone() && !isOpen(present()) && mayConnect()) {
-            connectAgain();
+    private StatefulConnection<String, String> connection() {
+        CompletableFuture<StatefulConnection<String, String>> latest = latest();
+        StatefulConnection<String, String> present = latest.isCompletedExceptionally() ? null : latest.getNow(null);
+        if (isOpen(present)) {
+            return present;
         }
-        StatefulConnection<String, String> present = present();
-        return isOpen(present) ? present : null;
+        connectAgain(latest);
+        return null;
     }
 
-    private StatefulConnection<String, String> present() {
-        return connecting.isCompletedExceptionally() ? null : connecting.getNow(null);
+    private synchronized CompletableFuture<StatefulConnection<String, String>> latest() {
+        return connecting;
     }
 
     /** One to a Redis Cluster stands for several, and never says that it is open. */
@@ -209,18 +224,24 @@ final class RedisConnection implements AutoCloseable {
         return connection instanceof StatefulRedisClusterConnection || connection != null && connection.isOpen();
     }
 
-    private boolean mayConnect() {
-        return !closed && System.nanoTime() - connectingNanos >= RETRY_NANOS;
-    }
-
-    private void connectAgain() {
-        closePresent();
-        unanswered = 0;
-        connecting = connect();
+    /** In place of the latest attempt, if that has ended, and was not a moment ago. */
+    private void connectAgain(CompletableFuture<StatefulConnection<String, String>> latest) {
+        CompletableFuture<StatefulConnection<String, String>> next = new CompletableFuture<>();
+        synchronized (this) {
+            long now = System.nanoTime();
+            if (closed || connecting != latest || !latest.isDone() || now - connectingNanos < RETRY_NANOS) {
+                return;
+            }
+            connecting = next;
+            connectingNanos = now;
+            unanswered = 0;
+        }
+        close(latest);
+        connect(next);
     }
 
     /** Also if it is not there yet. One that has ended is not closed: Lettuce would warn of that. */
-    private synchronized void closePresent() {
+    private static void close(CompletableFuture<StatefulConnection<String, String>> connecting) {
         connecting.thenAccept(connection -> {
             if (isOpen(connection)) {
                 connection.closeAsync();
@@ -249,12 +270,16 @@ final class RedisConnection implements AutoCloseable {
      *
      * @param error {@code null} if it was
      */
-    synchronized void answered(Throwable error) {
+    void answered(Throwable error) {
+        if (noteAnswered(error) >= MOST_UNANSWERED) {
+            connectAgain(latest());
+        }
+    }
+
+    private synchronized int noteAnswered(Throwable error) {
         failure = error;
         unanswered = error == null ? 0 : unanswered + 1;
-        if (unanswered >= MOST_UNANSWERED && connecting.isDone() && mayConnect()) {
-            connectAgain();
-        }
+        return unanswered;
     }
 
     boolean isOpen() {
@@ -283,16 +308,22 @@ final class RedisConnection implements AutoCloseable {
     }
 
     @Override
-    public synchronized void close() {
-        if (!closed) {
-            closed = true;
-            if (end == null) {
-                // If the client is shut down next, that closes the connection, and Lettuce would warn of a second time.
-                CompletableFuture.delayedExecutor(CLOSE_SECONDS, TimeUnit.SECONDS)
-                        .execute(this::closePresent);
-            } else {
-                end.run();
-            }
+    public void close() {
+        if (!noteClosed()) {
+            return;
         }
+        if (end == null) {
+            // If the client is shut down next, that closes the connection, and Lettuce would warn of a second time.
+            CompletableFuture.delayedExecutor(CLOSE_SECONDS, TimeUnit.SECONDS).execute(() -> close(latest()));
+        } else {
+            end.run();
+        }
+    }
+
+    /** {@return whether it was not closed before} */
+    private synchronized boolean noteClosed() {
+        boolean first = !closed;
+        closed = true;
+        return first;
     }
 }

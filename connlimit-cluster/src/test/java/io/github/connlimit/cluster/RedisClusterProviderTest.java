@@ -16,6 +16,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
 import io.lettuce.core.sentinel.api.StatefulRedisSentinelConnection;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
@@ -24,7 +25,10 @@ import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -211,14 +215,7 @@ class RedisClusterProviderTest {
             try (RedisClient client = RedisClient.create();
                     StatefulRedisConnection<String, String> first = connect(client, one);
                     StatefulRedisConnection<String, String> second = connect(client, two)) {
-                first.sync().clusterAddSlots(IntStream.range(0, 8192).toArray());
-                second.sync().clusterAddSlots(IntStream.range(8192, 16384).toArray());
-                first.sync().clusterMeet("127.0.0.1", two.port());
-                for (RedisCommands<String, String> node : List.of(first.sync(), second.sync())) {
-                    await("the cluster")
-                            .atMost(DEADLINE)
-                            .until(() -> node.clusterInfo().contains("cluster_state:ok"));
-                }
+                beginCluster(first.sync(), second.sync(), two.port());
                 holdsOneLimitTogether(one.uri() + ",127.0.0.1:" + two.port());
                 for (RedisCommands<String, String> node : List.of(first.sync(), second.sync())) {
                     assertThat(node.info("commandstats")).contains("cmdstat_evalsha:");
@@ -231,6 +228,73 @@ class RedisClusterProviderTest {
                     assertThat(node.info("commandstats")).contains("cmdstat_evalsha:");
                 }
             }
+        }
+    }
+
+    private static void beginCluster(
+            RedisCommands<String, String> first, RedisCommands<String, String> second, int secondPort) {
+        first.clusterAddSlots(IntStream.range(0, 8192).toArray());
+        second.clusterAddSlots(IntStream.range(8192, 16384).toArray());
+        first.clusterMeet("127.0.0.1", secondPort);
+        for (RedisCommands<String, String> node : List.of(first, second)) {
+            await("the cluster").atMost(DEADLINE).until(() -> node.clusterInfo().contains("cluster_state:ok"));
+        }
+    }
+
+    /** Lettuce's client of a Redis Cluster waits for its threads, which may just tell of an answer. */
+    @Test
+    void whoLeavesARedisClusterDoesNotWaitForAnAnswer() throws Exception {
+        try (RedisProcess one = clusterNode("one").start();
+                RedisProcess two = clusterNode("two").start();
+                RedisClient client = RedisClient.create();
+                StatefulRedisConnection<String, String> first = connect(client, one);
+                StatefulRedisConnection<String, String> second = connect(client, two);
+                RedisClusterClient other = RedisClusterClient.create(one.uri())) {
+            beginCluster(first.sync(), second.sync(), two.port());
+            // Whether Lettuce waits depends on the order in which it finds what it has to close.
+            for (int round = 0; round < 5; round++) {
+                leaveWhileAnAnswerIsTold(one.uri() + ",127.0.0.1:" + two.port(), other);
+            }
+        }
+    }
+
+    private static void leaveWhileAnAnswerIsTold(String uri, RedisClusterClient other) throws Exception {
+        RedisConnection connection = RedisConnection.to(uri);
+        await("an answer")
+                .atMost(DEADLINE)
+                .ignoreExceptions()
+                .until(() -> connection
+                                .commands()
+                                .exists("list")
+                                .toCompletableFuture()
+                                .get(DEADLINE.toSeconds(), TimeUnit.SECONDS)
+                        == 0);
+        CountDownLatch telling = new CountDownLatch(1);
+        CountDownLatch left = new CountDownLatch(1);
+        CompletableFuture<Boolean> told = connection
+                .commands()
+                .blpop(DEADLINE.toSeconds(), "list")
+                .toCompletableFuture()
+                .thenApply(answer -> {
+                    telling.countDown();
+                    boolean inTime = awaits(left);
+                    connection.answered(null);
+                    return inTime;
+                });
+        try (StatefulRedisClusterConnection<String, String> pusher = other.connect()) {
+            pusher.sync().lpush("list", "answer");
+        }
+        assertThat(awaits(telling)).isTrue();
+        CompletableFuture.runAsync(connection::close).get(DEADLINE.toSeconds(), TimeUnit.SECONDS);
+        left.countDown();
+        assertThat(told.get(DEADLINE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    }
+
+    private static boolean awaits(CountDownLatch latch) {
+        try {
+            return latch.await(DEADLINE.toSeconds(), TimeUnit.SECONDS);
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
         }
     }
 
