@@ -267,12 +267,18 @@ final class ClusterCoordinator {
         store.epoch().whenComplete((now, error) -> noteEpoch(now, connections));
     }
 
-    private synchronized void noteEpoch(String now, int connections) {
-        waitsForEpoch = false;
-        noteAnswer(now != null);
-        if (now != null) {
-            seenConnections = connections;
-            note(now);
+    private void noteEpoch(String now, int connections) {
+        boolean forgotten = false;
+        synchronized (this) {
+            waitsForEpoch = false;
+            noteAnswer(now != null);
+            if (now != null) {
+                seenConnections = connections;
+                forgotten = note(now);
+            }
+        }
+        if (forgotten) {
+            listener.forgotten();
         }
     }
 
@@ -322,37 +328,54 @@ final class ClusterCoordinator {
         return grows || shrinks || held == 0 ? enough : Math.min(limit, held);
     }
 
-    private synchronized void answered(Share share, ReservationRequest request, Reservation answer) {
-        noteAnswer(answer != null);
-        if (answer == null) {
-            return;
-        }
-        note(answer.epoch());
-        boolean knowing = !inGrace || share.askedInGrace;
-        Reservation usable = knowing ? answer : answer.atMost(request.held());
-        if (share.reservation.answered(request.number(), usable)) {
-            share.waiting = false;
-            share.excess = usable != answer;
-            share.asked = share.asked && !share.excess;
-            boolean nothingMore = answer.connections() <= request.held() && answer.connections() < request.wanted();
-            share.denials = nothingMore ? share.denials + 1 : 0;
-            denied += nothingMore ? 1 : 0;
-            granted += usable.connections() > request.held() ? 1 : 0;
-            if (answer.otherLimit() > 0 && answer.otherLimit() != request.limit()) {
-                listener.limitsDiffer(Cidr.parse(request.client()), request.limit(), answer.otherLimit());
+    private void answered(Share share, ReservationRequest request, Reservation answer) {
+        boolean forgotten;
+        boolean differ;
+        synchronized (this) {
+            noteAnswer(answer != null);
+            if (answer == null) {
+                return;
             }
+            forgotten = note(answer.epoch());
+            differ =
+                    settle(share, request, answer) && answer.otherLimit() > 0 && answer.otherLimit() != request.limit();
+        }
+        if (forgotten) {
+            listener.forgotten();
+        }
+        if (differ) {
+            listener.limitsDiffer(Cidr.parse(request.client()), request.limit(), answer.otherLimit());
         }
     }
 
-    private void note(String now) {
-        if (epoch != null && !epoch.equals(now)) {
+    /** {@return whether it is the answer to the latest request} */
+    private boolean settle(Share share, ReservationRequest request, Reservation answer) {
+        boolean knowing = !inGrace || share.askedInGrace;
+        Reservation usable = knowing ? answer : answer.atMost(request.held());
+        if (!share.reservation.answered(request.number(), usable)) {
+            return false;
+        }
+        share.waiting = false;
+        share.excess = usable != answer;
+        share.asked = share.asked && !share.excess;
+        boolean nothingMore = answer.connections() <= request.held() && answer.connections() < request.wanted();
+        share.denials = nothingMore ? share.denials + 1 : 0;
+        denied += nothingMore ? 1 : 0;
+        granted += usable.connections() > request.held() ? 1 : 0;
+        return true;
+    }
+
+    /** {@return whether the engine has forgotten everything since the last answer} */
+    private boolean note(String now) {
+        boolean forgotten = epoch != null && !epoch.equals(now);
+        if (forgotten) {
             inGrace = true;
             graceEndNanos = lastAnswerNanos + leaseNanos;
             // The sooner the engine knows of them, the less others can take of them.
             shares.values().forEach(share -> share.asked = false);
-            listener.forgotten();
         }
         epoch = now;
+        return forgotten;
     }
 
     private synchronized void noteAnswer(boolean answered) {

@@ -39,7 +39,7 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
     /** When the engine was there for the last time. */
     private long thereNanos = System.nanoTime();
 
-    /** When the log told of differing limits. Guarded by the coordinator's monitor, which is held when it tells. */
+    /** When the log told of differing limits. Guarded by this. */
     private long saidDifferNanos = System.nanoTime() - TELL_AGAIN_NANOS;
 
     private ClusterMember(ClusterNode node, String name, String engine, ReservationStore store) {
@@ -88,14 +88,19 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
 
     @Override
     public void limitsDiffer(Cidr client, int limit, int otherLimit) {
-        long now = System.nanoTime();
-        if (now - saidDifferNanos >= TELL_AGAIN_NANOS) {
-            saidDifferNanos = now;
+        if (isToSayThatLimitsDiffer()) {
             LOGGER.log(
                     System.Logger.Level.WARNING,
                     "the nodes of cluster " + node.limits().clusterName() + " differ in the limit of " + client + ": "
                             + limit + " here, " + otherLimit + " on another; each goes by its own");
         }
+    }
+
+    private synchronized boolean isToSayThatLimitsDiffer() {
+        long now = System.nanoTime();
+        boolean due = now - saidDifferNanos >= TELL_AGAIN_NANOS;
+        saidDifferNanos = due ? now : saidDifferNanos;
+        return due;
     }
 
     @Override
