@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
@@ -49,12 +50,15 @@ final class RedisConnection implements AutoCloseable {
     /** After so many batches without an answer, one after the other. */
     private static final int MOST_UNANSWERED = 3;
 
-    /** After so long, a connection by a client of the application is closed, if that has not been shut down. */
+    /**
+     * When a connection by a client of the application is closed, if that has not been shut down before, and for how long a
+     * client of its own is not shut down, while its connection is being closed.
+     */
     private static final long CLOSE_SECONDS = 1;
 
     private final Supplier<CompletionStage<? extends StatefulConnection<String, String>>> connector;
 
-    /** Gives back the client, which closes the connection; {@code null} for a client of the application. */
+    /** Gives back the client; {@code null} for a client of the application. */
     private final Runnable end;
 
     // Guarded by this, as all that follows.
@@ -198,10 +202,8 @@ final class RedisConnection implements AutoCloseable {
         return connection;
     }
 
-    /** In a thread of its own: a client of a Redis Cluster waits until its connections are closed. */
     private static void end(AbstractRedisClient client, ClientResources resources) {
-        inThread(() ->
-                client.shutdownAsync(0, 1, TimeUnit.SECONDS).whenComplete((ended, error) -> resources.shutdown()));
+        client.shutdownAsync(0, 1, TimeUnit.SECONDS).whenComplete((ended, error) -> resources.shutdown());
     }
 
     /** {@return the connection, or {@code null} while there is none that is open} */
@@ -219,9 +221,11 @@ final class RedisConnection implements AutoCloseable {
         return connecting;
     }
 
-    /** One to a Redis Cluster stands for several, and never says that it is open. */
     private static boolean isOpen(StatefulConnection<String, String> connection) {
-        return connection instanceof StatefulRedisClusterConnection || connection != null && connection.isOpen();
+        // One to a Redis Cluster stands for several, and never says that it is open.
+        return connection instanceof StatefulRedisClusterConnection
+                ? !((RedisChannelHandler<?, ?>) connection).isClosed()
+                : connection != null && connection.isOpen();
     }
 
     /** In place of the latest attempt, if that has ended, and was not a moment ago. */
@@ -241,12 +245,9 @@ final class RedisConnection implements AutoCloseable {
     }
 
     /** Also if it is not there yet. One that has ended is not closed: Lettuce would warn of that. */
-    private static void close(CompletableFuture<StatefulConnection<String, String>> connecting) {
-        connecting.thenAccept(connection -> {
-            if (isOpen(connection)) {
-                connection.closeAsync();
-            }
-        });
+    private static CompletableFuture<Void> close(CompletableFuture<StatefulConnection<String, String>> connecting) {
+        return connecting.thenCompose(
+                connection -> isOpen(connection) ? connection.closeAsync() : CompletableFuture.completedFuture(null));
     }
 
     /** {@return what sends commands, or {@code null} while there is no connection} */
@@ -316,6 +317,17 @@ final class RedisConnection implements AutoCloseable {
             // If the client is shut down next, that closes the connection, and Lettuce would warn of a second time.
             CompletableFuture.delayedExecutor(CLOSE_SECONDS, TimeUnit.SECONDS).execute(() -> close(latest()));
         } else {
+            inThread(this::end);
+        }
+    }
+
+    /** The client last, as it would close the connections to the nodes of a Redis Cluster twice, and warn of that. It waits. */
+    private void end() {
+        try {
+            close(latest()).get(CLOSE_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException | ExecutionException | TimeoutException notConnected) {
+            // The client closes what there is.
+        } finally {
             end.run();
         }
     }
