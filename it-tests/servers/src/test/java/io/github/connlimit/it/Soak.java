@@ -2,12 +2,15 @@ package io.github.connlimit.it;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.LimiterSnapshot;
 import io.github.connlimit.Refusal;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -80,11 +83,22 @@ final class Soak {
         sampleUntil(end, begin);
         boolean clean = true;
         for (Site site : sites) {
-            clean &= site.limiter.snapshot().openConnections() == 0
-                    && site.limiter.snapshot().clients() == 0;
+            clean &= isEmpty(site);
             site.server.stop();
         }
         return clean;
+    }
+
+    /** Says what is still counted, and what the kernel says that the server holds. */
+    private static boolean isEmpty(Site site) throws Exception {
+        LimiterSnapshot counted = site.limiter.snapshot();
+        if (counted.openConnections() == 0 && counted.clients() == 0) {
+            return true;
+        }
+        System.out.println(site.server.getClass().getSimpleName() + " " + site.server.port() + " counts "
+                + counted.topClients() + ", and holds "
+                + KernelSockets.heldByServer(InetAddress.getLoopbackAddress(), Set.of(site.server.port())));
+        return false;
     }
 
     private void add(TestServer.Factory<?> factory, ChaosProtocol protocol) throws Exception {
