@@ -287,13 +287,16 @@ final class ClusterCoordinator {
         int limit = node.limits().limitFor(client);
         int open = node.open(client);
         int held = share.reservation.held(now);
-        int wanted = limit == 0 ? 0 : wanted(open, held, node.limits().freeOf(limit), limit);
+        int free = node.limits().freeOf(limit);
+        int wanted = limit == 0 ? 0 : wanted(open, held, free, limit);
+        int had = held;
         share.inDemand = false;
         if (leaving) {
             wanted = Math.min(wanted, Math.min(open, held));
         } else if (inGrace) {
-            // What is open was held, if another has taken from it since.
-            wanted = held == 0 ? 0 : Math.min(wanted, Math.max(open, held));
+            // What is open beyond what is free was held, even if another has taken all of it since.
+            had = open > free ? Math.max(open, held) : held;
+            wanted = Math.min(wanted, had);
         }
         if (wanted == 0 && held == 0 && !share.excess) {
             if (!inGrace) {
@@ -306,12 +309,12 @@ final class ClusterCoordinator {
         share.asked = true;
         share.waiting = true;
         share.askedNanos = now;
-        ReservationRequest request = share.reservation.ask(++number, wanted, limit, now);
+        ReservationRequest request = share.reservation.ask(++number, wanted, had, limit, now);
         if (wanted < held) {
             // What was admitted by what was held until now is not given back.
             int settled = Math.min(node.open(client), held);
             if (settled > wanted) {
-                request = share.reservation.ask(++number, settled, limit, now);
+                request = share.reservation.ask(++number, settled, settled, limit, now);
             }
         }
         return request;

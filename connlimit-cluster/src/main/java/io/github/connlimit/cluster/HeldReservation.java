@@ -36,13 +36,15 @@ final class HeldReservation {
      * Makes the next request, which is about to be sent. What is held beyond what is wanted is not from now on.
      *
      * @param number larger than that of each earlier request of this node
+     * @param had what the node holds, or held before the engine gave it to another: it has it back at once, if there is so
+     *     much left
      */
-    ReservationRequest ask(long number, int wanted, int limit, long nowNanos) {
+    ReservationRequest ask(long number, int wanted, int had, int limit, long nowNanos) {
         int connections = Math.min(held(nowNanos), wanted);
         held = new Held(connections, held.endNanos);
         latestNumber = number;
         latestSentNanos = nowNanos;
-        return new ReservationRequest(node, client, number, wanted, connections, limit);
+        return new ReservationRequest(node, client, number, wanted, Math.min(had, wanted), limit);
     }
 
     /**

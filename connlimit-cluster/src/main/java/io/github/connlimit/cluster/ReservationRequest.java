@@ -8,7 +8,8 @@ package io.github.connlimit.cluster;
  * @param number larger than that of each earlier request of this node
  * @param wanted connections at once, 0 to give all of them back. If it is less than what the node holds, the node must have
  *     ceased to use the rest
- * @param held what the node has now, by an earlier reservation whose lease has not ended; 0 if it has none
+ * @param held what the node has now, by an earlier reservation whose lease has not ended, or had until an engine that has
+ *     forgotten everything gave it to another; at most what is wanted
  * @param limit what the client may have on all nodes together
  */
 record ReservationRequest(String node, String client, long number, int wanted, int held, int limit) {}

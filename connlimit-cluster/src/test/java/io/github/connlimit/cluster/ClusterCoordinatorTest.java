@@ -10,6 +10,7 @@ import io.github.connlimit.ConnectionLimits;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -509,6 +510,35 @@ class ClusterCoordinatorTest {
                 }
             }
             assertThat(total(servers)).as("after step %d", step).isLessThanOrEqualTo(LIMIT + (nodes - 1) * FREE);
+        }
+    }
+
+    /** Whoever has got nothing back when another took too much first has still to get it before others grow. */
+    @Property(tries = 300)
+    void theBoundHoldsHoweverOftenTheEngineForgets(@ForAll long seed, @ForAll @IntRange(min = 2, max = 4) int nodes) {
+        Random random = new Random(seed);
+        List<Server> servers = new ArrayList<>(List.of(servers(nodes)));
+        servers.forEach(server -> server.coordinator.tick());
+        for (int loss = 0; loss < 4; loss++) {
+            // At times while they still grow, at times in the grace of the loss before.
+            int ticks = loss == 0 ? random.nextInt(40) : random.nextInt(1500);
+            for (int i = 0; i < ticks; i++) {
+                Collections.shuffle(servers, random);
+                for (Server server : servers) {
+                    for (int attempt = random.nextInt(20); attempt > 0; attempt--) {
+                        server.connect(CLIENT);
+                    }
+                    if (random.nextInt(3) == 0) {
+                        server.coordinator.tick();
+                    }
+                }
+                pass(TICK_MILLIS);
+                assertThat(total(servers.toArray(Server[]::new)))
+                        .as("after %d losses and %d ticks", loss, i)
+                        .isLessThanOrEqualTo(LIMIT + (nodes - 1) * FREE);
+            }
+            engine.forget();
+            connections++;
         }
     }
 }

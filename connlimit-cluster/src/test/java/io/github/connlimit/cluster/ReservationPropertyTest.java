@@ -41,10 +41,8 @@ class ReservationPropertyTest {
             int node = random.nextInt(nodes);
             switch (random.nextInt(4)) {
                 case 0 ->
-                    onTheirWay.add(new Message(
-                            node,
-                            held.get(node).ask(++numbers[node], random.nextInt(limit + 1), limit, clocks[node]),
-                            null));
+                    onTheirWay.add(
+                            new Message(node, ask(held.get(node), ++numbers[node], random, limit, clocks[node]), null));
                 case 1 -> {
                     long millis = random.nextInt(300);
                     engine.pass(millis);
@@ -60,6 +58,12 @@ class ReservationPropertyTest {
             }
             assertThat(sum).as("after step %d", step).isLessThanOrEqualTo(limit);
         }
+    }
+
+    /** Whatever a node says that it had before. */
+    private static ReservationRequest ask(HeldReservation held, long number, Random random, int limit, long nowNanos) {
+        int had = Math.max(held.held(nowNanos), random.nextInt(limit + 1));
+        return held.ask(number, random.nextInt(limit + 1), had, limit, nowNanos);
     }
 
     /** Any message, not the oldest. Some are lost, and some arrive once more later. */
