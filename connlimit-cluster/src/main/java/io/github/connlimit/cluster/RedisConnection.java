@@ -112,7 +112,8 @@ final class RedisConnection implements AutoCloseable {
     }
 
     private synchronized void noteConnecting(Throwable error) {
-        failure = error;
+        // What the engine ends at once may be gone before Lettuce looks at it, which then tells nothing but that.
+        failure = failure != null && root(error) instanceof IllegalStateException ? failure : error;
         connections += error == null ? 1 : 0;
     }
 
@@ -289,10 +290,7 @@ final class RedisConnection implements AutoCloseable {
 
     /** {@return why there is no connection, or no answer; empty if that is not known, or there is} */
     synchronized String failure() {
-        Throwable cause = failure;
-        while (cause != null && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
+        Throwable cause = root(failure);
         if (cause == null || cause instanceof TimeoutException) {
             return "";
         }
@@ -301,6 +299,14 @@ final class RedisConnection implements AutoCloseable {
         return cause instanceof RedisCommandExecutionException
                 ? message.split(" ", 2)[0]
                 : cause.getClass().getSimpleName() + ": " + message;
+    }
+
+    private static Throwable root(Throwable error) {
+        Throwable root = error;
+        while (root != null && root.getCause() != null) {
+            root = root.getCause();
+        }
+        return root;
     }
 
     /** {@return how often a connection has been made} */

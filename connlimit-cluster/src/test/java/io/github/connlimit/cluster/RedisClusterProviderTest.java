@@ -57,7 +57,7 @@ class RedisClusterProviderTest {
     private static final Duration DEADLINE = Duration.ofSeconds(30);
 
     /** It is 10 seconds. */
-    private static final Duration LESS_THAN_A_LEASE = Duration.ofSeconds(5);
+    private static final Duration LESS_THAN_A_LEASE = Duration.ofSeconds(8);
 
     @TempDir
     Path directory;
