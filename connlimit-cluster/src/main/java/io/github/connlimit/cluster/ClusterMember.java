@@ -19,7 +19,7 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
     private static final long IDLE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long TELL_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-    /** An idle node sees a second later what it has been answered: so long after a first try that failed. */
+    /** Two looks of an idle node: if the first request fails, it is the third look that sees the second one's answer. */
     private static final long GONE_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     /** For how long the log waits for a reason: an attempt to connect takes up to 2 seconds. */

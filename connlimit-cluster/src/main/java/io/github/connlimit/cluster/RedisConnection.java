@@ -51,8 +51,8 @@ final class RedisConnection implements AutoCloseable {
     private static final int MOST_UNANSWERED = 3;
 
     /**
-     * When a connection by a client of the application is closed, if that has not been shut down before, and for how long a
-     * client of its own is not shut down, while its connection is being closed.
+     * So long after {@link #close}, a connection by a client of the application is closed; the application may shut its client
+     * down before. And so long, a client of its own waits for its connection to be closed.
      */
     private static final long CLOSE_SECONDS = 1;
 
@@ -112,7 +112,7 @@ final class RedisConnection implements AutoCloseable {
     }
 
     private synchronized void noteConnecting(Throwable error) {
-        // What the engine ends at once may be gone before Lettuce looks at it, which then tells nothing but that.
+        // A connection that the engine ends at once may be gone before Lettuce looks. What it says then is no reason.
         failure = failure != null && root(error) instanceof IllegalStateException ? failure : error;
         connections += error == null ? 1 : 0;
     }
@@ -327,7 +327,7 @@ final class RedisConnection implements AutoCloseable {
         }
     }
 
-    /** The client last, as it would close the connections to the nodes of a Redis Cluster twice, and warn of that. It waits. */
+    /** The connection first: a client alone closes those to the nodes of a Redis Cluster twice, and warns. It waits. */
     private void end() {
         try {
             close(latest()).get(CLOSE_SECONDS, TimeUnit.SECONDS);

@@ -97,7 +97,7 @@ final class Soak {
         }
         System.out.println(site.server.getClass().getSimpleName() + " " + site.server.port() + " counts "
                 + counted.topClients() + ", and holds "
-                + KernelSockets.heldByServer(InetAddress.getLoopbackAddress(), Set.of(site.server.port())));
+                + KernelSockets.heldByServer(InetAddress.getByName(TestBed.SERVER), Set.of(site.server.port())));
         return false;
     }
 
