@@ -4,7 +4,7 @@ import com.sun.management.OperatingSystemMXBean;
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ConnectionLimits;
-import io.github.connlimit.redis.RedisProcess;
+import io.github.connlimit.testing.RedisProcess;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import java.lang.management.ManagementFactory;

@@ -9,7 +9,8 @@ import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
-import io.github.connlimit.redis.RedisProcess;
+import io.github.connlimit.testing.RedisProcess;
+import io.github.connlimit.testing.TestCertificate;
 import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
@@ -19,9 +20,7 @@ import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
 import io.lettuce.core.sentinel.api.StatefulRedisSentinelConnection;
 import java.net.InetAddress;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,8 +36,6 @@ import java.util.logging.Logger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.net.ServerSocketFactory;
-import javax.net.ssl.KeyManagerFactory;
-import javax.net.ssl.SSLContext;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,7 +48,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RedisClusterProviderTest {
 
     private static final String PASSWORD = "secret";
-    private static final String STORE_PASSWORD = "changeit";
     private static final int LIMIT = 100;
     private static final int CLIENTS = 20;
     private static final Duration DEADLINE = Duration.ofSeconds(30);
@@ -303,12 +299,13 @@ class RedisClusterProviderTest {
     void tls() throws Exception {
         Path store = directory.resolve("keys.p12");
         try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start();
-                Wire wire = new Wire(engine, tls(store))) {
+                Wire wire = new Wire(engine, TestCertificate.serverContext().getServerSocketFactory())) {
+            TestCertificate.write(store);
             String uri = "rediss://:" + PASSWORD + "@127.0.0.1:" + wire.port();
             String byName = uri.replace("127.0.0.1", "localhost");
             assertDoesNotAnswer(uri, "SunCertPathBuilderException: ");
             System.setProperty("javax.net.ssl.trustStore", store.toString());
-            System.setProperty("javax.net.ssl.trustStorePassword", STORE_PASSWORD);
+            System.setProperty("javax.net.ssl.trustStorePassword", TestCertificate.PASSWORD);
             try {
                 holdsOneLimitTogether(uri);
                 assertDoesNotAnswer(byName, "CertificateException: ");
@@ -318,36 +315,6 @@ class RedisClusterProviderTest {
                 System.clearProperty("javax.net.ssl.trustStorePassword");
             }
         }
-    }
-
-    private static ServerSocketFactory tls(Path store) throws Exception {
-        Process keytool = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-genkeypair",
-                        "-alias",
-                        "engine",
-                        "-keyalg",
-                        "EC",
-                        "-dname",
-                        "CN=engine",
-                        "-ext",
-                        "san=ip:127.0.0.1",
-                        "-validity",
-                        "2",
-                        "-storepass",
-                        STORE_PASSWORD,
-                        "-keystore",
-                        store.toString())
-                .redirectErrorStream(true)
-                .start();
-        String output = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(keytool.waitFor()).as(output).isZero();
-        KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        keys.init(KeyStore.getInstance(store.toFile(), STORE_PASSWORD.toCharArray()), STORE_PASSWORD.toCharArray());
-        SSLContext context = SSLContext.getInstance("TLS");
-        context.init(keys.getKeyManagers(), null, null);
-        return context.getServerSocketFactory();
     }
 
     private static StatefulRedisConnection<String, String> connect(RedisClient client, RedisProcess engine) {

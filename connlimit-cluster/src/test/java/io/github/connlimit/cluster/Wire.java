@@ -1,6 +1,6 @@
 package io.github.connlimit.cluster;
 
-import io.github.connlimit.redis.RedisProcess;
+import io.github.connlimit.testing.RedisProcess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;

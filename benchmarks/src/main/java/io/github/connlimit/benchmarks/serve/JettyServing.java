@@ -1,5 +1,6 @@
 package io.github.connlimit.benchmarks.serve;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.jetty.ConnectionLimitConnector;
 import io.github.connlimit.jetty.ConnectionLimitListener;
 import java.io.IOException;
@@ -79,8 +80,8 @@ final class JettyServing {
 
     private static SslContextFactory.Server tls() throws GeneralSecurityException, IOException {
         SslContextFactory.Server tls = new SslContextFactory.Server();
-        tls.setKeyStore(Certificate.create().keyStore());
-        tls.setKeyStorePassword(Certificate.PASSWORD);
+        tls.setKeyStore(TestCertificate.keyStore());
+        tls.setKeyStorePassword(TestCertificate.PASSWORD);
         return tls;
     }
 

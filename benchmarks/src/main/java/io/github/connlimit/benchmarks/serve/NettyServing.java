@@ -1,5 +1,6 @@
 package io.github.connlimit.benchmarks.serve;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.netty.bootstrap.ServerBootstrap;
@@ -79,7 +80,7 @@ final class NettyServing {
 
     private static SslContext tls() throws Exception {
         KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        keys.init(Certificate.create().keyStore(), Certificate.PASSWORD.toCharArray());
+        keys.init(TestCertificate.keyStore(), TestCertificate.PASSWORD.toCharArray());
         return SslContextBuilder.forServer(keys).sslProvider(SslProvider.JDK).build();
     }
 

@@ -1,5 +1,6 @@
 package io.github.connlimit.benchmarks.serve;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import jakarta.servlet.http.HttpServlet;
@@ -108,8 +109,8 @@ final class TomcatServing {
         SSLHostConfig host = new SSLHostConfig();
         SSLHostConfigCertificate certificate =
                 new SSLHostConfigCertificate(host, SSLHostConfigCertificate.Type.UNDEFINED);
-        certificate.setCertificateKeystore(Certificate.create().keyStore());
-        certificate.setCertificateKeystorePassword(Certificate.PASSWORD);
+        certificate.setCertificateKeystore(TestCertificate.keyStore());
+        certificate.setCertificateKeystorePassword(TestCertificate.PASSWORD);
         host.addCertificate(certificate);
         connector.addSslHostConfig(host);
         connector.setScheme("https");

@@ -1,6 +1,6 @@
 package io.github.connlimit.benchmarks.server;
 
-import io.github.connlimit.benchmarks.serve.Certificate;
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.benchmarks.serve.Protection;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -172,7 +172,7 @@ final class Front implements AutoCloseable {
     private static Path certificate(Path directory) throws IOException {
         try {
             Path file = directory.resolve("server.pem");
-            Certificate.create().writePem(file);
+            TestCertificate.writePem(file);
             return file;
         } catch (GeneralSecurityException error) {
             throw new IOException(error);

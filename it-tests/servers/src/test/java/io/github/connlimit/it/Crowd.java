@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
@@ -34,7 +35,7 @@ final class Crowd {
     private static final List<String> CLIENTS = clients();
 
     private final ChaosProtocol protocol;
-    private final SSLContext tls = SelfSignedCertificate.clientContext();
+    private final SSLContext tls = TestCertificate.clientContext();
     private final ServedConnections served = new ServedConnections();
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final List<Future<?>> workers = new ArrayList<>();

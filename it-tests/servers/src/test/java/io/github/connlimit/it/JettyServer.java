@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.jetty.ConnectionLimitHandler;
@@ -82,9 +83,9 @@ final class JettyServer implements ContainerServer {
 
     private static ConnectionFactory[] secure() {
         SslContextFactory.Server tls = new SslContextFactory.Server();
-        tls.setKeyStore(SelfSignedCertificate.keyStore());
-        tls.setKeyStorePassword(SelfSignedCertificate.PASSWORD);
-        tls.setCertAlias(SelfSignedCertificate.ALIAS);
+        tls.setKeyStore(TestCertificate.keyStore());
+        tls.setKeyStorePassword(TestCertificate.PASSWORD);
+        tls.setCertAlias(TestCertificate.ALIAS);
         tls.setSslSessionCacheSize(100);
         ALPNServerConnectionFactory alpn = new ALPNServerConnectionFactory();
         alpn.setDefaultProtocol("http/1.1");

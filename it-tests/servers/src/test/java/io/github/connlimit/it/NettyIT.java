@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -214,7 +215,7 @@ class NettyIT {
 
         private static SslContext context() throws Exception {
             KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-            keys.init(SelfSignedCertificate.keyStore(), SelfSignedCertificate.PASSWORD.toCharArray());
+            keys.init(TestCertificate.keyStore(), TestCertificate.PASSWORD.toCharArray());
             return SslContextBuilder.forServer(keys)
                     .sslProvider(SslProvider.JDK)
                     .build();
@@ -243,7 +244,7 @@ class NettyIT {
         Channel server = start(place::addTo);
         TestConnection served = TestBed.inTime(() -> {
             TestConnection connection =
-                    connect(ALICE, server).handshake(SelfSignedCertificate.clientContext(), "http/1.1");
+                    connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
             connection.get("/");
             return connection;
         });
@@ -253,7 +254,7 @@ class NettyIT {
         silent.awaitEnd();
         half.awaitEnd();
         TestConnection withoutRequest =
-                connect(BOB, server).handshake(SelfSignedCertificate.clientContext(), "http/1.1");
+                connect(BOB, server).handshake(TestCertificate.clientContext(), "http/1.1");
         withoutRequest.awaitEnd();
         TestBed.awaitUntil(
                 "three connections that were closed at their deadline",
@@ -331,7 +332,7 @@ class NettyIT {
     }
 
     private static TestConnection secure(TestConnection connection) throws Exception {
-        return connection.handshake(SelfSignedCertificate.clientContext(), "http/1.1");
+        return connection.handshake(TestCertificate.clientContext(), "http/1.1");
     }
 
     @Test
@@ -358,7 +359,7 @@ class NettyIT {
     @Test
     void anEstablishedConnectionHasNothingOfItInItsPipeline() throws Exception {
         Channel server = start(Tls.BEFORE_THE_APPLICATION::addTo);
-        TestConnection connection = connect(ALICE, server).handshake(SelfSignedCertificate.clientContext(), "http/1.1");
+        TestConnection connection = connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
         assertThat(connection.get("/").status()).isEqualTo(200);
         TestBed.awaitUntil(
                 "its handlers have gone",
@@ -388,7 +389,7 @@ class NettyIT {
         Channel server = bootstrap.bind(anyPort()).sync().channel();
         for (int i = 0; i < 3; i++) {
             TestConnection connection =
-                    connect(ALICE, server).handshake(SelfSignedCertificate.clientContext(), "http/1.1");
+                    connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
             assertThat(isServed(connection)).isTrue();
         }
         assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);

@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.netty.bootstrap.ServerBootstrap;
@@ -48,7 +49,7 @@ final class NettyServer implements TestServer {
 
     NettyServer(ServerSetup setup) throws GeneralSecurityException {
         this.setup = setup;
-        this.tls = SelfSignedCertificate.serverContext();
+        this.tls = TestCertificate.serverContext();
     }
 
     @Override

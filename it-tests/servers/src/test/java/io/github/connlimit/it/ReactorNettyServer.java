@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import static io.github.connlimit.reactornetty.ConnectionLimitTransport.limit;
 
 import io.github.connlimit.ConnectionPermit;
@@ -56,7 +57,7 @@ final class ReactorNettyServer implements TestServer {
                         .addFirst(new ReadTimeoutHandler(setup.idleTimeoutMillis(), TimeUnit.MILLISECONDS)))
                 .handle(this::handle);
         if (setup.tls()) {
-            Http2SslContextSpec tls = Http2SslContextSpec.forServer(SelfSignedCertificate.keys());
+            Http2SslContextSpec tls = Http2SslContextSpec.forServer(TestCertificate.keys());
             server = server.protocol(HttpProtocol.H2, HttpProtocol.HTTP11)
                     .secure(spec -> spec.sslContext((SslProvider.GenericSslContextSpec<?>) tls)
                             .handshakeTimeout(Duration.ofMinutes(1)));

@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.LimitedServerSocket;
 import java.io.BufferedReader;
@@ -35,7 +36,7 @@ final class SocketServer implements TestServer {
 
     SocketServer(ServerSetup setup) throws GeneralSecurityException {
         this.setup = setup;
-        this.tls = SelfSignedCertificate.serverContext();
+        this.tls = TestCertificate.serverContext();
     }
 
     @Override

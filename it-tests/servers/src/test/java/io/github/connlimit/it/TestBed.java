@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -56,7 +57,7 @@ final class TestBed<S extends TestServer> {
         this.factory = factory;
         this.transport = transport;
         try {
-            this.tls = SelfSignedCertificate.clientContext();
+            this.tls = TestCertificate.clientContext();
         } catch (GeneralSecurityException error) {
             throw new IllegalStateException(error);
         }

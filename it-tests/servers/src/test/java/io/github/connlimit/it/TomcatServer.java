@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import io.github.connlimit.tomcat.ConnectionLimitValve;
@@ -90,9 +91,9 @@ final class TomcatServer implements ContainerServer {
         SSLHostConfig host = new SSLHostConfig();
         SSLHostConfigCertificate certificate =
                 new SSLHostConfigCertificate(host, SSLHostConfigCertificate.Type.UNDEFINED);
-        certificate.setCertificateKeystore(SelfSignedCertificate.keyStore());
-        certificate.setCertificateKeystorePassword(SelfSignedCertificate.PASSWORD);
-        certificate.setCertificateKeyAlias(SelfSignedCertificate.ALIAS);
+        certificate.setCertificateKeystore(TestCertificate.keyStore());
+        certificate.setCertificateKeystorePassword(TestCertificate.PASSWORD);
+        certificate.setCertificateKeyAlias(TestCertificate.ALIAS);
         host.addCertificate(certificate);
         host.setSessionCacheSize(100);
         return host;

@@ -1,5 +1,6 @@
 package io.github.connlimit.it;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.netty.ServerHandlers;
@@ -64,7 +65,7 @@ final class VertxServer implements TestServer {
             options.setSsl(true)
                     .setUseAlpn(true)
                     .setKeyCertOptions(KeyCertOptions.wrap(
-                            (X509KeyManager) SelfSignedCertificate.keys().getKeyManagers()[0]))
+                            (X509KeyManager) TestCertificate.keys().getKeyManagers()[0]))
                     // Its own time-out for idle connections begins after that.
                     .setSslHandshakeTimeout(setup.idleTimeoutMillis())
                     .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS)

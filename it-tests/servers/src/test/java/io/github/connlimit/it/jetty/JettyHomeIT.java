@@ -3,7 +3,7 @@ package io.github.connlimit.it.jetty;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.ConnectionLimits;
-import io.github.connlimit.redis.RedisProcess;
+import io.github.connlimit.testing.RedisProcess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;

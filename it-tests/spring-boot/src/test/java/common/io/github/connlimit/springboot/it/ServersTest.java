@@ -3,6 +3,7 @@ package io.github.connlimit.springboot.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.connlimit.testing.TestCertificate;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -83,7 +84,7 @@ class ServersTest {
                 "server.ssl.bundle=web",
                 "server.http2.enabled=true",
                 "spring.ssl.bundle.jks.web.keystore.location=" + keyStore(),
-                "spring.ssl.bundle.jks.web.keystore.password=password",
+                "spring.ssl.bundle.jks.web.keystore.password=" + TestCertificate.PASSWORD,
                 "spring.ssl.bundle.jks.web.keystore.type=PKCS12")) {
             assertLimited(app, app.port(), true);
             HttpResponse<String> response = Clients.http(HttpClient.Version.HTTP_2)
@@ -100,26 +101,7 @@ class ServersTest {
     private static synchronized String keyStore() throws Exception {
         if (keyStore == null) {
             Path file = directory.resolve("key.p12");
-            Process keytool = new ProcessBuilder(List.of(
-                            Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                    .toString(),
-                            "-genkeypair",
-                            "-keyalg",
-                            "EC",
-                            "-dname",
-                            "CN=localhost",
-                            "-ext",
-                            "SAN=IP:127.0.0.1",
-                            "-storetype",
-                            "PKCS12",
-                            "-storepass",
-                            "password",
-                            "-keystore",
-                            file.toString()))
-                    .redirectErrorStream(true)
-                    .start();
-            String output = new String(keytool.getInputStream().readAllBytes());
-            assertThat(keytool.waitFor()).as(output).isZero();
+            TestCertificate.write(file);
             keyStore = file.toString();
         }
         return keyStore;

@@ -1,4 +1,4 @@
-package io.github.connlimit.redis;
+package io.github.connlimit.testing;
 
 import java.io.IOException;
 import java.net.InetAddress;
