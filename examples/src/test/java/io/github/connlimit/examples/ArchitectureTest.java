@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
 
     private static final Pattern CLASS = Pattern.compile("`([A-Z][A-Za-z0-9]*)(?:\\.[a-z]\\w*)?s?`");
-    private static final Pattern MODULE = Pattern.compile("(?<![a-z-])(connlimit-[a-z0-9-]+|(?:it-)?tests(?:/[a-z-]+)?)\\b(?!/)");
+    private static final Pattern MODULE =
+            Pattern.compile("(?<![a-z-])(connlimit-[a-z0-9-]+|(?:it-)?tests(?:/[a-z-]+)?)\\b(?!/)");
 
     private static final Pattern ARTIFACT = Pattern.compile("<artifactId>([^<]+)</artifactId>");
 

@@ -1,8 +1,8 @@
 package io.github.connlimit.benchmarks.serve;
 
-import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.jetty.ConnectionLimitConnector;
 import io.github.connlimit.jetty.ConnectionLimitListener;
+import io.github.connlimit.testing.TestCertificate;
 import java.io.IOException;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;

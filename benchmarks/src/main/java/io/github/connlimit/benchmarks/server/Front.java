@@ -1,7 +1,7 @@
 package io.github.connlimit.benchmarks.server;
 
-import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.benchmarks.serve.Protection;
+import io.github.connlimit.testing.TestCertificate;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

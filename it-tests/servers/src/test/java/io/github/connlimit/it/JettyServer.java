@@ -1,10 +1,10 @@
 package io.github.connlimit.it;
 
-import io.github.connlimit.testing.TestCertificate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.jetty.ConnectionLimitHandler;
 import io.github.connlimit.jetty.ConnectionLimitListener;
+import io.github.connlimit.testing.TestCertificate;
 import java.io.IOException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;

@@ -1,6 +1,5 @@
 package io.github.connlimit.it;
 
-import io.github.connlimit.testing.TestCertificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -11,6 +10,7 @@ import io.github.connlimit.Refusal;
 import io.github.connlimit.netty.ConnectionLimitChannelFactory;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.netty.ConnectionLimitProxyHandler;
+import io.github.connlimit.testing.TestCertificate;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -243,8 +243,7 @@ class NettyIT {
         hurry();
         Channel server = start(place::addTo);
         TestConnection served = TestBed.inTime(() -> {
-            TestConnection connection =
-                    connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
+            TestConnection connection = connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
             connection.get("/");
             return connection;
         });
@@ -253,8 +252,7 @@ class NettyIT {
         TestConnection half = connect(BOB, server).write(TlsContract.HALF_A_CLIENT_HELLO);
         silent.awaitEnd();
         half.awaitEnd();
-        TestConnection withoutRequest =
-                connect(BOB, server).handshake(TestCertificate.clientContext(), "http/1.1");
+        TestConnection withoutRequest = connect(BOB, server).handshake(TestCertificate.clientContext(), "http/1.1");
         withoutRequest.awaitEnd();
         TestBed.awaitUntil(
                 "three connections that were closed at their deadline",
@@ -388,8 +386,7 @@ class NettyIT {
         // end::netty[]
         Channel server = bootstrap.bind(anyPort()).sync().channel();
         for (int i = 0; i < 3; i++) {
-            TestConnection connection =
-                    connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
+            TestConnection connection = connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
             assertThat(isServed(connection)).isTrue();
         }
         assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);

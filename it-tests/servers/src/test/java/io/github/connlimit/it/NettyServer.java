@@ -1,8 +1,8 @@
 package io.github.connlimit.it;
 
-import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.netty.ConnectionLimitHandler;
+import io.github.connlimit.testing.TestCertificate;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;

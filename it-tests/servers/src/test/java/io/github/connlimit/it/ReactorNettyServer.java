@@ -1,10 +1,10 @@
 package io.github.connlimit.it;
 
-import io.github.connlimit.testing.TestCertificate;
 import static io.github.connlimit.reactornetty.ConnectionLimitTransport.limit;
 
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.netty.ConnectionLimitHandler;
+import io.github.connlimit.testing.TestCertificate;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.handler.timeout.ReadTimeoutHandler;

@@ -1,8 +1,8 @@
 package io.github.connlimit.it;
 
-import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.LimitedServerSocket;
+import io.github.connlimit.testing.TestCertificate;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

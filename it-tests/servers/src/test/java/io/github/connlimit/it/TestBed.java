@@ -1,6 +1,5 @@
 package io.github.connlimit.it;
 
-import io.github.connlimit.testing.TestCertificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -10,6 +9,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
 import io.github.connlimit.RefusalReason;
+import io.github.connlimit.testing.TestCertificate;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.SocketTimeoutException;

@@ -1,9 +1,9 @@
 package io.github.connlimit.it;
 
-import io.github.connlimit.testing.TestCertificate;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.netty.ServerHandlers;
+import io.github.connlimit.testing.TestCertificate;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
