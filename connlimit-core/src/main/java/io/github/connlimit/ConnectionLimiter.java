@@ -9,7 +9,6 @@ import java.util.Optional;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import javax.management.DynamicMBean;
@@ -34,7 +33,7 @@ public final class ConnectionLimiter {
     private final List<LimiterListener> listeners;
     private final System.Logger logger;
     private final ErrorLog errors;
-    private final LongSupplier nanoTime;
+    private final Ticker ticker;
     private final Figures figures = new Figures();
     private final SummaryLog summaries;
     private final RefusalBudget refusalBudget;
@@ -70,19 +69,29 @@ public final class ConnectionLimiter {
      * @param listeners to be told of everything that is admitted, refused and closed
      */
     public ConnectionLimiter(ConnectionLimits limits, LimiterListener... listeners) {
-        this(limits, System::nanoTime, LOGGER, listeners);
+        this(limits, Ticker.system(), listeners);
     }
 
-    ConnectionLimiter(
-            ConnectionLimits limits, LongSupplier nanoTime, System.Logger logger, LimiterListener... listeners) {
+    /**
+     * Makes a limiter with a clock of its own, for tests.
+     *
+     * @param limits the limits to begin with
+     * @param ticker that everything follows which depends on time
+     * @param listeners to be told of everything that is admitted, refused and closed
+     */
+    public ConnectionLimiter(ConnectionLimits limits, Ticker ticker, LimiterListener... listeners) {
+        this(limits, Objects.requireNonNull(ticker, "ticker"), LOGGER, listeners);
+    }
+
+    ConnectionLimiter(ConnectionLimits limits, Ticker ticker, System.Logger logger, LimiterListener... listeners) {
         this.inForce = new InForce(
                 Objects.requireNonNull(limits, "limits"), Networks.of(limits.limitsOfNetworks(), null), null);
         this.clients.networks(inForce.networks);
         this.logger = logger;
-        this.nanoTime = nanoTime;
-        this.errors = new ErrorLog(logger, nanoTime);
-        this.summaries = new SummaryLog(logger, nanoTime, figures);
-        this.refusalBudget = new RefusalBudget(this::limits, figures, nanoTime);
+        this.ticker = ticker;
+        this.errors = new ErrorLog(logger, ticker);
+        this.summaries = new SummaryLog(logger, ticker, figures);
+        this.refusalBudget = new RefusalBudget(this::limits, figures, ticker);
         this.listeners = List.of(listeners);
         this.recorder = Recorder.of(this);
     }
@@ -657,7 +666,12 @@ public final class ConnectionLimiter {
     }
 
     long nanoTime() {
-        return nanoTime.getAsLong();
+        return ticker.read();
+    }
+
+    /** {@return the clock that this limiter follows; adapters follow it, too} */
+    public Ticker ticker() {
+        return ticker;
     }
 
     <C> Tarpit<C> newTarpit() {

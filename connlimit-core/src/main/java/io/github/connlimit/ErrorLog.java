@@ -2,7 +2,6 @@ package io.github.connlimit;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.LongSupplier;
 
 /**
  * Logs errors of connlimit's own, or of code it calls, at most once every ten seconds: an attacker may be able to
@@ -13,15 +12,15 @@ final class ErrorLog {
     private static final long INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final System.Logger logger;
-    private final LongSupplier nanoTime;
+    private final Ticker ticker;
     private final AtomicLong nextNanos;
     private final AtomicLong unlogged = new AtomicLong();
     private final AtomicLong total = new AtomicLong();
 
-    ErrorLog(System.Logger logger, LongSupplier nanoTime) {
+    ErrorLog(System.Logger logger, Ticker ticker) {
         this.logger = logger;
-        this.nanoTime = nanoTime;
-        this.nextNanos = new AtomicLong(nanoTime.getAsLong());
+        this.ticker = ticker;
+        this.nextNanos = new AtomicLong(ticker.read());
         // Loads them while there is memory.
         Failure.values();
     }
@@ -30,7 +29,7 @@ final class ErrorLog {
     void report(Object what, Throwable error) {
         total.incrementAndGet();
         try {
-            long now = nanoTime.getAsLong();
+            long now = ticker.read();
             long next = nextNanos.get();
             if (now - next < 0 || !nextNanos.compareAndSet(next, now + INTERVAL_NANOS)) {
                 unlogged.incrementAndGet();

@@ -4,7 +4,6 @@ import java.net.InetAddress;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -39,13 +38,13 @@ public final class RefusalBudget {
 
     private final Supplier<ConnectionLimits> limits;
     private final Figures figures;
-    private final LongSupplier nanoTime;
+    private final Ticker ticker;
 
-    RefusalBudget(Supplier<ConnectionLimits> limits, Figures figures, LongSupplier nanoTime) {
+    RefusalBudget(Supplier<ConnectionLimits> limits, Figures figures, Ticker ticker) {
         this.limits = limits;
         this.figures = figures;
-        this.nanoTime = nanoTime;
-        this.filledNanos = nanoTime.getAsLong();
+        this.ticker = ticker;
+        this.filledNanos = ticker.read();
     }
 
     /**
@@ -89,7 +88,7 @@ public final class RefusalBudget {
 
     /** To be called by the holder of this only. */
     private boolean tryTakeToken(ConnectionLimits now) {
-        long nanos = nanoTime.getAsLong();
+        long nanos = ticker.read();
         double refill = (double) (nanos - filledNanos) / TimeUnit.SECONDS.toNanos(1) * now.respondRate();
         tokens = Math.min(now.respondBurst(), tokens + refill);
         filledNanos = nanos;

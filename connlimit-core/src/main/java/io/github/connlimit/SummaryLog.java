@@ -8,7 +8,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.LongSupplier;
 
 /**
  * Logs refusals and time-outs so that an attacker cannot fill the log: the first of a client at once, then one line for
@@ -28,15 +27,15 @@ final class SummaryLog {
     private static final int WORST_NAMED = 5;
 
     private final System.Logger logger;
-    private final LongSupplier nanoTime;
+    private final Ticker ticker;
     private final Figures figures;
     private final AtomicReference<Interval> current;
 
-    SummaryLog(System.Logger logger, LongSupplier nanoTime, Figures figures) {
+    SummaryLog(System.Logger logger, Ticker ticker, Figures figures) {
         this.logger = logger;
-        this.nanoTime = nanoTime;
+        this.ticker = ticker;
         this.figures = figures;
-        this.current = new AtomicReference<>(new Interval(nanoTime.getAsLong(), figures.events(), Set.of()));
+        this.current = new AtomicReference<>(new Interval(ticker.read(), figures.events(), Set.of()));
     }
 
     /**
@@ -50,7 +49,7 @@ final class SummaryLog {
             known.increment();
             return false;
         }
-        flush(nanoTime.getAsLong());
+        flush(ticker.read());
         return current.get().addNew(client);
     }
 

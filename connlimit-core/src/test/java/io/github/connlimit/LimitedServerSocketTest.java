@@ -32,7 +32,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -358,7 +357,7 @@ class LimitedServerSocketTest {
     @EnumSource(ErrorPolicy.class)
     void ifCountingFailsThePolicyDecides(ErrorPolicy policy) throws Exception {
         AtomicBoolean clockFails = new AtomicBoolean();
-        LongSupplier clock = () -> {
+        Ticker clock = () -> {
             // In the thread that accepts, and once.
             if (!Thread.currentThread().getName().equals("connlimit-sweeper") && clockFails.getAndSet(false)) {
                 throw new IllegalStateException("made up");

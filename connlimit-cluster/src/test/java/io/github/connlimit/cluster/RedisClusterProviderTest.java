@@ -298,22 +298,30 @@ class RedisClusterProviderTest {
     void tls() throws Exception {
         Path store = directory.resolve("keys.p12");
         try (RedisProcess engine = new RedisProcess("--requirepass", PASSWORD).start();
-                Wire wire = new Wire(engine, TestCertificate.serverContext().getServerSocketFactory())) {
+                Wire named = tlsTo(engine, "127.0.0.1");
+                Wire unnamed = tlsTo(engine, "127.0.0.2")) {
             TestCertificate.write(store);
-            String uri = "rediss://:" + PASSWORD + "@127.0.0.1:" + wire.port();
-            String byName = uri.replace("127.0.0.1", "localhost");
+            String uri = "rediss://:" + PASSWORD + "@127.0.0.1:" + named.port();
+            String otherHost = "rediss://:" + PASSWORD + "@127.0.0.2:" + unnamed.port();
             assertDoesNotAnswer(uri, "SunCertPathBuilderException: ");
             System.setProperty("javax.net.ssl.trustStore", store.toString());
             System.setProperty("javax.net.ssl.trustStorePassword", TestCertificate.PASSWORD);
             try {
                 holdsOneLimitTogether(uri);
-                assertDoesNotAnswer(byName, "CertificateException: ");
-                holdsOneLimitTogether(byName + "?verifyPeer=CA");
+                assertDoesNotAnswer(otherHost, "CertificateException: ");
+                holdsOneLimitTogether(otherHost + "?verifyPeer=CA");
             } finally {
                 System.clearProperty("javax.net.ssl.trustStore");
                 System.clearProperty("javax.net.ssl.trustStorePassword");
             }
         }
+    }
+
+    private static Wire tlsTo(RedisProcess engine, String address) throws Exception {
+        return new Wire(
+                engine,
+                TestCertificate.serverContext().getServerSocketFactory(),
+                InetAddress.getByName(address));
     }
 
     private static StatefulRedisConnection<String, String> connect(RedisClient client, RedisProcess engine) {

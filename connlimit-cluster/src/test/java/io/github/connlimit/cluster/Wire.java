@@ -28,12 +28,15 @@ final class Wire implements AutoCloseable {
     private volatile boolean hole;
 
     Wire(RedisProcess engine) throws IOException {
-        this(engine, ServerSocketFactory.getDefault());
+        this(engine, ServerSocketFactory.getDefault(), InetAddress.getLoopbackAddress());
     }
 
-    /** @param toNodes makes the socket that nodes connect to */
-    Wire(RedisProcess engine, ServerSocketFactory toNodes) throws IOException {
-        this.server = toNodes.createServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    /**
+     * @param toNodes makes the socket that nodes connect to
+     * @param address that it is bound to
+     */
+    Wire(RedisProcess engine, ServerSocketFactory toNodes, InetAddress address) throws IOException {
+        this.server = toNodes.createServerSocket(0, 50, address);
         this.engine = engine.port();
         start(this::accept);
     }

@@ -35,10 +35,15 @@ final class RequestHeaders {
     private final ConnectionGate<SocketChannel> gate;
 
     /** Used by the one thread that sweeps. */
-    private long lookedNanos = System.nanoTime();
+    private long lookedNanos;
 
     RequestHeaders(ConnectionGate<SocketChannel> gate) {
         this.gate = gate;
+        this.lookedNanos = nanoTime();
+    }
+
+    private long nanoTime() {
+        return gate.limiter().ticker().read();
     }
 
     /** Whether all requests of a server pass a {@link ConnectionLimitHandler}. */
@@ -101,7 +106,7 @@ final class RequestHeaders {
             return mostMillis;
         }
         long period = Math.max(MIN_LOOK_MILLIS, Math.min(MAX_LOOK_MILLIS, timeout.toMillis() / 4));
-        long now = System.nanoTime();
+        long now = nanoTime();
         if (now - lookedNanos >= TimeUnit.MILLISECONDS.toNanos(period)) {
             lookedNanos = now;
             connections.forEach(this::look);

@@ -1,6 +1,7 @@
 package io.github.connlimit.page;
 
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.Ticker;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
 import java.util.ArrayDeque;
@@ -8,7 +9,6 @@ import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.function.LongSupplier;
 
 /** The last ten minutes of a limiter, as far as somebody looked. This class is thread-safe. */
 final class History {
@@ -22,7 +22,7 @@ final class History {
     private static final long SPACING_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     private final ConnectionLimiter limiter;
-    private final LongSupplier nanoTime;
+    private final Ticker ticker;
 
     /** The oldest first; guarded by this. */
     private final Deque<Sample> samples = new ArrayDeque<>();
@@ -34,15 +34,15 @@ final class History {
     record Look(long nanoTime, LimiterSnapshot now, ConnectionLimits limits, List<Sample> samples) {}
 
     /** Takes the first sample, so that the first look has something to compare with. */
-    History(ConnectionLimiter limiter, LongSupplier nanoTime) {
+    History(ConnectionLimiter limiter, Ticker ticker) {
         this.limiter = limiter;
-        this.nanoTime = nanoTime;
-        samples.add(Sample.of(nanoTime.getAsLong(), limiter.snapshot(0)));
+        this.ticker = ticker;
+        samples.add(Sample.of(ticker.read(), limiter.snapshot(0)));
     }
 
     /** Looks at the limiter, unless somebody did within the last second: the largest clients take a walk over all. */
     synchronized Look look() {
-        long time = nanoTime.getAsLong();
+        long time = ticker.read();
         if (last == null || time - last.nanoTime >= FRESH_NANOS) {
             LimiterSnapshot now = limiter.snapshot(CLIENTS);
             add(Sample.of(time, now));

@@ -1,9 +1,9 @@
 package io.github.connlimit.page;
 
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.Ticker;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.LongSupplier;
 
 /**
  * A page that shows what one limiter does, live: a GET without a query is answered with the page, and the page asks the
@@ -34,15 +34,15 @@ public final class StatusPage {
      * @throws IllegalArgumentException if the name is blank
      */
     public StatusPage(ConnectionLimiter limiter, String name) {
-        this(limiter, name, System::nanoTime);
+        this(limiter, name, Objects.requireNonNull(limiter, "limiter").ticker());
     }
 
-    StatusPage(ConnectionLimiter limiter, String name, LongSupplier nanoTime) {
+    StatusPage(ConnectionLimiter limiter, String name, Ticker ticker) {
         if (name.isBlank()) {
             throw new IllegalArgumentException("name: \"" + name + "\" is not allowed; a text that is not blank");
         }
         this.name = name;
-        this.history = new History(Objects.requireNonNull(limiter, "limiter"), nanoTime);
+        this.history = new History(limiter, ticker);
     }
 
     /**

@@ -86,7 +86,7 @@ abstract class LingeringClose<U extends NetworkChannel> {
         final ByteBuffer response = Refusal.httpResponse();
         private final RefusalBudget.Place place;
         private final ConnectionGate<U> gate;
-        private final long beginNanos = System.nanoTime();
+        private final long beginNanos;
         private final AtomicBoolean ended = new AtomicBoolean();
         private long bytes;
 
@@ -95,11 +95,16 @@ abstract class LingeringClose<U extends NetworkChannel> {
             this.client = client;
             this.place = place;
             this.gate = gate;
+            this.beginNanos = nanoTime();
+        }
+
+        private long nanoTime() {
+            return gate.limiter().ticker().read();
         }
 
         /** How long it may go on, in milliseconds; 0 or less when its time is over. */
         long millisLeft() {
-            return RefusalBudget.MAX_LINGER_MILLIS - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - beginNanos);
+            return RefusalBudget.MAX_LINGER_MILLIS - TimeUnit.NANOSECONDS.toMillis(nanoTime() - beginNanos);
         }
 
         /**

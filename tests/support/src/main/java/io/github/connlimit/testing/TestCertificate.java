@@ -27,7 +27,7 @@ import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 
 /**
- * A self-signed certificate for {@code 127.0.0.1}, and for no name, made once in each JVM, and both ends of a TLS
+ * A self-signed certificate for {@code localhost} and {@code 127.0.0.1}, made once in each JVM, and both ends of a TLS
  * connection with it. This class is thread-safe.
  */
 public final class TestCertificate {
@@ -135,8 +135,11 @@ public final class TestCertificate {
 
     private static Certificate sign(KeyPair pair)
             throws GeneralSecurityException, IOException, OperatorCreationException {
-        X500Name name = new X500Name("CN=connlimit test");
+        X500Name name = new X500Name("CN=localhost");
         Instant now = Instant.now();
+        GeneralName[] names = {
+            new GeneralName(GeneralName.dNSName, "localhost"), new GeneralName(GeneralName.iPAddress, "127.0.0.1")
+        };
         var builder = new JcaX509v3CertificateBuilder(
                         name,
                         BigInteger.ONE,
@@ -144,10 +147,7 @@ public final class TestCertificate {
                         Date.from(now.plus(Duration.ofDays(1))),
                         name,
                         pair.getPublic())
-                .addExtension(
-                        Extension.subjectAlternativeName,
-                        false,
-                        new GeneralNames(new GeneralName(GeneralName.iPAddress, "127.0.0.1")));
+                .addExtension(Extension.subjectAlternativeName, false, new GeneralNames(names));
         var signer = new JcaContentSignerBuilder("SHA256withECDSA").build(pair.getPrivate());
         return new JcaX509CertificateConverter().getCertificate(builder.build(signer));
     }
