@@ -56,47 +56,6 @@ class LimiterLincheckTest {
         check(random(new StressOptions()));
     }
 
-    @Test
-    void inNetworksByModelChecking() {
-        checkInNetworks(random(modelChecking()));
-    }
-
-    @Test
-    void inNetworksByStress() {
-        checkInNetworks(random(new StressOptions()));
-    }
-
-    @ParameterizedTest
-    @MethodSource
-    void knownDifficultiesInNetworks(ExecutionScenario scenario) {
-        checkInNetworks(modelChecking()
-                .iterations(0)
-                .invocationsPerIteration(Integer.getInteger("lincheck.invocations.known"))
-                .addCustomScenario(scenario));
-    }
-
-    static Stream<Named<ExecutionScenario>> knownDifficultiesInNetworks() {
-        return Stream.of(
-                Named.of(
-                        "two clients come for the last place of their networks",
-                        scenario(
-                                List.of(acquire(0), acquire(0)),
-                                List.of(actor("acquire", 1, 1)),
-                                List.of(actor("acquire", 2, 0), actor("acquire", 2, 1)))),
-                Named.of(
-                        "the last place of the networks is left while another client asks for it",
-                        scenario(
-                                List.of(acquire(1), acquire(1), actor("acquire", 0, 1)),
-                                List.of(release(1), acquire(1)),
-                                List.of(actor("acquire", 2, 1), actor("acquire", 2, 1)))),
-                Named.of(
-                        "two clients close at once while a third connection comes",
-                        scenario(
-                                List.of(acquire(1), acquire(1), actor("acquire", 2, 1)),
-                                List.of(release(1), release(1)),
-                                List.of(actor("release", 2, 1), actor("acquire", 2, 1)))));
-    }
-
     /** What scenarios drawn by lot seldom have, and what a limiter that is a little wrong does wrong. */
     @ParameterizedTest
     @MethodSource
@@ -150,11 +109,11 @@ class LimiterLincheckTest {
                                 List.of(actor("snapshot"), actor("snapshot")))));
     }
 
-    private static Actor acquire(int thread) {
+    static Actor acquire(int thread) {
         return actor("acquire", thread, 0);
     }
 
-    private static Actor release(int thread) {
+    static Actor release(int thread) {
         return actor("release", thread, 0);
     }
 
@@ -166,7 +125,7 @@ class LimiterLincheckTest {
         return actor("reconfigure", limit);
     }
 
-    private static Actor actor(String operation, Integer... arguments) {
+    static Actor actor(String operation, Integer... arguments) {
         Method method = Stream.of(Concurrent.class.getMethods())
                 .filter(any -> any.getName().equals(operation))
                 .findAny()
@@ -175,12 +134,12 @@ class LimiterLincheckTest {
     }
 
     /** @param before without reconfiguring: Lincheck 3.7 tries one order only after that */
-    private static ExecutionScenario scenario(List<Actor> before, List<Actor> one, List<Actor> other) {
+    static ExecutionScenario scenario(List<Actor> before, List<Actor> one, List<Actor> other) {
         List<Actor> after = List.of(openConnections(), actor("snapshot"));
         return new ExecutionScenario(before, List.of(one, other), after, null);
     }
 
-    private static ModelCheckingOptions modelChecking() {
+    static ModelCheckingOptions modelChecking() {
         return new ModelCheckingOptions()
                 // One monitor of all stripes after the other is more depth than is taken for a livelock.
                 .recursionBound(200)
@@ -192,7 +151,7 @@ class LimiterLincheckTest {
                         .ignore());
     }
 
-    private static <O extends Options<O, ?>> O random(O options) {
+    static <O extends Options<O, ?>> O random(O options) {
         return options.iterations(Integer.getInteger("lincheck.iterations"))
                 .invocationsPerIteration(Integer.getInteger("lincheck.invocations"))
                 .threads(2)
@@ -205,11 +164,6 @@ class LimiterLincheckTest {
         // The random numbers that a class makes for itself are no part of what is tried again and again.
         new Concurrent().acquire(0, 0);
         options.sequentialSpecification(Sequential.class).check(Concurrent.class);
-    }
-
-    private static void checkInNetworks(Options<?, ?> options) {
-        new ConcurrentInNetworks().acquire(0, 0);
-        options.sequentialSpecification(SequentialInNetworks.class).check(ConcurrentInNetworks.class);
     }
 
     /** The limiter under test. */
