@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.testing.Programs;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -96,10 +97,7 @@ class MetricsPageTest {
     /** By Prometheus's own tool, where it is: the rules are valid, and fire when they should. */
     @Test
     void theAlertsFire() throws Exception {
-        assumeTrue(
-                Stream.of(System.getenv("PATH").split(":"))
-                        .anyMatch(path -> Files.isExecutable(Path.of(path, "promtool"))),
-                "no promtool on the PATH: Debian's package prometheus has it");
+        assumeTrue(Programs.find("promtool").isPresent(), Programs.missing("promtool", "prometheus"));
         assertThat(promtool("check", "rules", ALERTS.toString())).contains("SUCCESS: 8 rules found");
         assertThat(promtool(
                         "test", "rules", DOCS.resolve("metrics/alerts-test.yml").toString()))

@@ -1,9 +1,9 @@
 package io.github.connlimit.page;
 
 import io.github.connlimit.ConnectionLimiter;
-import io.github.connlimit.Ticker;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
+import io.github.connlimit.Ticker;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;

@@ -8,6 +8,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.connlimit.testing.Programs;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -27,7 +28,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /** A headless Chromium with one page, told what to do by the DevTools protocol. It reaches 127.0.0.1 and nothing else. */
 final class Browser implements AutoCloseable {
@@ -51,11 +51,8 @@ final class Browser implements AutoCloseable {
 
     /** Skips the test where there is no Chromium. */
     static Browser start(Path directory) throws Exception {
-        Optional<Path> chromium = Stream.of(System.getenv("PATH").split(":"))
-                .flatMap(path -> Stream.of(Path.of(path, "chromium"), Path.of(path, "chromium-browser")))
-                .filter(Files::isExecutable)
-                .findFirst();
-        assumeTrue(chromium.isPresent(), "no chromium on the PATH: Debian's package of that name has it");
+        Optional<Path> chromium = Programs.find("chromium", "chromium-browser", "google-chrome");
+        assumeTrue(chromium.isPresent(), Programs.missing("chromium", "chromium"));
         Process process = new ProcessBuilder(
                         chromium.get().toString(),
                         "--headless=new",

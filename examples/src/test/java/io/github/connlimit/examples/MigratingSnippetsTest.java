@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
+import io.github.connlimit.testing.Programs;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -98,12 +98,8 @@ class MigratingSnippetsTest {
 
     /** Where a program is; the test is skipped where there is none. */
     private static Path find(String program) {
-        Optional<Path> found = Stream.concat(
-                        Stream.of(System.getenv("PATH").split(":")), Stream.of("/usr/sbin", "/usr/local/sbin"))
-                .map(path -> Path.of(path, program))
-                .filter(Files::isExecutable)
-                .findFirst();
-        assumeTrue(found.isPresent(), program);
+        Optional<Path> found = Programs.find(program);
+        assumeTrue(found.isPresent(), Programs.missing(program, program));
         return found.get();
     }
 

@@ -2,27 +2,23 @@ package io.github.connlimit.it;
 
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.testing.Programs;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /** A HAProxy in front of one server, a process of its own, on loopback. */
 final class Haproxy implements AutoCloseable {
 
-    private static final String COMMAND = "haproxy";
+    static final Optional<Path> PROGRAM = Programs.find("haproxy");
 
     private final Process process;
     private final int port;
-
-    static boolean isInstalled() {
-        return Stream.of(System.getenv("PATH").split(":"))
-                .anyMatch(directory -> Files.isExecutable(Path.of(directory, COMMAND)));
-    }
 
     /**
      * Starts it.
@@ -49,7 +45,7 @@ final class Haproxy implements AutoCloseable {
                 backend back
                   server one 127.0.0.1:%d %s
                 """.formatted(mode, port, frontend, serverPort, server));
-        process = new ProcessBuilder(COMMAND, "-db", "-f", configuration.toString())
+        process = new ProcessBuilder(PROGRAM.orElseThrow().toString(), "-db", "-f", configuration.toString())
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve("haproxy.log").toFile())
                 .start();

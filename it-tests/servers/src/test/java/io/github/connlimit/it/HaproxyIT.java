@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
+import io.github.connlimit.testing.Programs;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import io.github.connlimit.tomcat.ConnectionLimitValve;
 import jakarta.servlet.http.HttpServlet;
@@ -59,7 +60,7 @@ class HaproxyIT {
 
     @BeforeEach
     void needsHaproxy() {
-        assumeTrue(Haproxy.isInstalled(), "no haproxy on the PATH");
+        assumeTrue(Haproxy.PROGRAM.isPresent(), Programs.missing("haproxy", "haproxy"));
     }
 
     @AfterEach

@@ -11,7 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import redis.embedded.core.ExecutableProvider;
 
 /**
@@ -38,7 +37,7 @@ public final class RedisProcess implements AutoCloseable {
      * @throws IOException if there is no engine for this machine
      */
     public RedisProcess(String... options) throws IOException {
-        Optional<Path> installed = installed();
+        Optional<Path> installed = Programs.find("valkey-server", "redis-server");
         this.executable = installed.isPresent()
                 ? installed.get()
                 : ExecutableProvider.newJarResourceProvider().get().toPath();
@@ -69,13 +68,6 @@ public final class RedisProcess implements AutoCloseable {
                 "sentinel monitor master 127.0.0.1 " + watched.port + " 1\n"
                         + "sentinel down-after-milliseconds master 1000\n");
         return new RedisProcess(config.toString(), "--sentinel");
-    }
-
-    private static Optional<Path> installed() {
-        return Stream.of("valkey-server", "redis-server")
-                .flatMap(name -> Stream.of(System.getenv("PATH").split(":")).map(directory -> Path.of(directory, name)))
-                .filter(Files::isExecutable)
-                .findFirst();
     }
 
     /**
