@@ -36,7 +36,7 @@ class DistributionSnippetsIT {
 
     @Test
     void limitsJetty() throws Exception {
-        Path home = Path.of(System.getProperty("connlimit.it.dist.jetty-home-12.1"));
+        Path home = Path.of(System.getProperty("connlimit.it.dist.jetty-home"));
         Path base = Files.createDirectory(directory.resolve("base"));
         Map<String, String> environment = Map.of("JETTY_HOME", home.toString(), "JETTY_BASE", base.toString());
         String start = "java -jar \"$JETTY_HOME/start.jar\" ";
@@ -54,7 +54,7 @@ class DistributionSnippetsIT {
     @Test
     void limitsTomcat() throws Exception {
         Path home = directory.resolve("tomcat");
-        copy(Path.of(System.getProperty("connlimit.it.dist.tomcat-11")), home);
+        copy(Path.of(System.getProperty("connlimit.it.dist.tomcat")), home);
         Map<String, String> environment =
                 Map.of("CATALINA_HOME", home.toString(), "JAVA_HOME", System.getProperty("java.home"));
 

@@ -26,8 +26,8 @@ import javax.net.ssl.X509TrustManager;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The module "connlimit" in unpacked jetty-home distributions. */
@@ -51,13 +51,9 @@ class JettyHomeIT {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "jetty-home-12.0, 'https,http,connlimit'",
-        "jetty-home-12.1, 'https,http,connlimit'",
-        "jetty-home-12.1, 'connlimit,http,https'"
-    })
-    void limitsHttpAndHttpsTogether(String distribution, String modules) throws Exception {
-        try (JettyHomeProcess jetty = new JettyHomeProcess(home(distribution), newBase())) {
+    @ValueSource(strings = {"https,http,connlimit", "connlimit,http,https"})
+    void limitsHttpAndHttpsTogether(String modules) throws Exception {
+        try (JettyHomeProcess jetty = new JettyHomeProcess(home(), newBase())) {
             jetty.makeKeyStore(PASSWORD);
             jetty.addModules(modules);
             jetty.set("connlimit", "connlimit.maxPerClient", "3");
@@ -94,10 +90,9 @@ class JettyHomeIT {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"jetty-home-12.0", "jetty-home-12.1"})
-    void knowsEverySettingOfItsTemplate(String distribution) throws Exception {
-        try (JettyHomeProcess jetty = new JettyHomeProcess(home(distribution), newBase())) {
+    @Test
+    void knowsEverySettingOfItsTemplate() throws Exception {
+        try (JettyHomeProcess jetty = new JettyHomeProcess(home(), newBase())) {
             jetty.addModules("http,connlimit");
             List<String> expected = new ArrayList<>();
             ConnectionLimits.settings().forEach(setting -> expected.add("connlimit." + setting.key()));
@@ -127,12 +122,11 @@ class JettyHomeIT {
     }
 
     /** The one that comes first has the whole limit, and the other what is free. */
-    @ParameterizedTest
-    @ValueSource(strings = {"jetty-home-12.0", "jetty-home-12.1"})
-    void holdsOneLimitWithAnotherServer(String distribution) throws Exception {
+    @Test
+    void holdsOneLimitWithAnotherServer() throws Exception {
         try (RedisProcess redis = new RedisProcess("--requirepass", "secret").start();
-                JettyHomeProcess one = clusterNode(distribution, redis);
-                JettyHomeProcess other = clusterNode(distribution, redis)) {
+                JettyHomeProcess one = clusterNode(redis);
+                JettyHomeProcess other = clusterNode(redis)) {
             int first = port(one.log(), "http/1.1");
             int second = port(other.log(), "http/1.1");
             AtomicInteger there = new AtomicInteger();
@@ -152,8 +146,8 @@ class JettyHomeIT {
         }
     }
 
-    private JettyHomeProcess clusterNode(String distribution, RedisProcess redis) throws Exception {
-        JettyHomeProcess jetty = new JettyHomeProcess(home(distribution), newBase());
+    private JettyHomeProcess clusterNode(RedisProcess redis) throws Exception {
+        JettyHomeProcess jetty = new JettyHomeProcess(home(), newBase());
         jetty.unpack("cluster-jetty-home");
         jetty.addModules("http,connlimit,connlimit-cluster");
         jetty.set("connlimit", "connlimit.maxPerClient", "20");
@@ -177,10 +171,9 @@ class JettyHomeIT {
         return served;
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"jetty-home-12.0", "jetty-home-12.1"})
-    void doesNotStartWithABadSetting(String distribution) throws Exception {
-        try (JettyHomeProcess jetty = new JettyHomeProcess(home(distribution), newBase())) {
+    @Test
+    void doesNotStartWithABadSetting() throws Exception {
+        try (JettyHomeProcess jetty = new JettyHomeProcess(home(), newBase())) {
             jetty.addModules("http,connlimit");
             jetty.set("connlimit", "connlimit.ipv6Prefix", "129");
             jetty.start("jetty.http.host=127.0.0.1", "jetty.http.port=0");
@@ -198,8 +191,8 @@ class JettyHomeIT {
                 .noneMatch(line -> line.contains("WARN") || line.contains("ERROR") || line.contains("Exception"));
     }
 
-    private static Path home(String distribution) {
-        return Path.of(System.getProperty("connlimit.it.dist." + distribution));
+    private static Path home() {
+        return Path.of(System.getProperty("connlimit.it.dist.jetty-home"));
     }
 
     private static Path newBase() throws IOException {

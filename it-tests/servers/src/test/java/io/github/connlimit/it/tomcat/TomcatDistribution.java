@@ -39,9 +39,9 @@ final class TomcatDistribution implements AutoCloseable {
     private final Path output;
     private Process process;
 
-    TomcatDistribution(String name, String test) throws IOException {
-        Path unpacked = Path.of(System.getProperty("connlimit.it.dist." + name));
-        home = Path.of("target", "tomcat", name + "-" + test).toAbsolutePath();
+    TomcatDistribution(String test) throws IOException {
+        Path unpacked = Path.of(System.getProperty("connlimit.it.dist.tomcat"));
+        home = Path.of("target", "tomcat", test).toAbsolutePath();
         delete(home);
         copy(unpacked, home);
         delete(home.resolve("webapps"));

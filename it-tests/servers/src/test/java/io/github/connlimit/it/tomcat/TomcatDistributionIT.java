@@ -19,9 +19,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLSocketFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The jar in the {@code lib} directory of a stock Tomcat that its own scripts start and stop. */
@@ -39,14 +39,9 @@ class TomcatDistributionIT {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "tomcat-10.1, ConnectionLimitHttp11NioProtocol",
-        "tomcat-10.1, ConnectionLimitHttp11Nio2Protocol",
-        "tomcat-11, ConnectionLimitHttp11NioProtocol",
-        "tomcat-11, ConnectionLimitHttp11Nio2Protocol",
-    })
-    void sharesOneLimitOverHttpAndHttps(String name, String protocol) throws Exception {
-        try (TomcatDistribution tomcat = new TomcatDistribution(name, protocol)) {
+    @ValueSource(strings = {"ConnectionLimitHttp11NioProtocol", "ConnectionLimitHttp11Nio2Protocol"})
+    void sharesOneLimitOverHttpAndHttps(String protocol) throws Exception {
+        try (TomcatDistribution tomcat = new TomcatDistribution(protocol)) {
             int http = FreePort.find();
             int https = FreePort.find();
             Path keystore = tomcat.makeKeystore();
@@ -83,12 +78,11 @@ class TomcatDistributionIT {
     }
 
     /** The one that comes first has the whole limit, and the other what is free. */
-    @ParameterizedTest
-    @ValueSource(strings = {"tomcat-10.1", "tomcat-11"})
-    void holdsOneLimitWithAnotherServer(String name) throws Exception {
+    @Test
+    void holdsOneLimitWithAnotherServer() throws Exception {
         try (RedisProcess redis = new RedisProcess("--requirepass", "secret").start();
-                TomcatDistribution one = new TomcatDistribution(name, "cluster-1");
-                TomcatDistribution other = new TomcatDistribution(name, "cluster-2")) {
+                TomcatDistribution one = new TomcatDistribution("cluster-1");
+                TomcatDistribution other = new TomcatDistribution("cluster-2")) {
             int first = startNode(one, redis);
             int second = startNode(other, redis);
             AtomicInteger there = new AtomicInteger();
@@ -123,10 +117,9 @@ class TomcatDistributionIT {
         return served;
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"tomcat-10.1", "tomcat-11"})
-    void aConnectorWithABadValueStaysClosed(String name) throws Exception {
-        try (TomcatDistribution tomcat = new TomcatDistribution(name, "bad-connector")) {
+    @Test
+    void aConnectorWithABadValueStaysClosed() throws Exception {
+        try (TomcatDistribution tomcat = new TomcatDistribution("bad-connector")) {
             int bad = FreePort.find();
             int good = FreePort.find();
             tomcat.configure("""
@@ -147,10 +140,9 @@ class TomcatDistributionIT {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"tomcat-10.1", "tomcat-11"})
-    void aValveWithABadValueKeepsTheServerFromStarting(String name) throws Exception {
-        try (TomcatDistribution tomcat = new TomcatDistribution(name, "bad-valve")) {
+    @Test
+    void aValveWithABadValueKeepsTheServerFromStarting() throws Exception {
+        try (TomcatDistribution tomcat = new TomcatDistribution("bad-valve")) {
             int port = FreePort.find();
             tomcat.configure("""
                     <Connector port="%d" protocol="io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol"/>
