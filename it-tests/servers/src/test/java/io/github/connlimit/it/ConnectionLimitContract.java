@@ -41,6 +41,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -81,6 +82,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     // ---- the limit
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void limitIsExactWhenManyConnectAtOnce() throws Exception {
         int limit = 50;
         int attempts = 200;
@@ -122,6 +124,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void otherClientsGoOnUndisturbed() throws Exception {
         bed.start(3);
         bed.admitted(ALICE, 3);
@@ -142,6 +145,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void admittedConnectionsOfClientAtItsLimitGoOnUndisturbed() throws Exception {
         bed.start(2);
         List<TestConnection> admitted = bed.admitted(ALICE, 2);
@@ -155,6 +159,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void freedSlotIsUsableAtOnce() throws Exception {
         bed.start(2);
         bed.admitted(ALICE);
@@ -169,6 +174,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void raisedLimitAdmitsAtOnce() throws Exception {
         bed.start(1);
         bed.admitted(ALICE);
@@ -181,6 +187,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void loweredLimitClosesNothingAndDrains() throws Exception {
         bed.start(5);
         List<TestConnection> admitted = bed.admitted(ALICE, 5);
@@ -201,6 +208,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void connectionsOpenedWhileUnlimitedCount() throws Exception {
         bed.start(0);
         List<TestConnection> admitted = bed.admitted(ALICE, 10);
@@ -220,6 +228,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     // ---- who is a client
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void longestRuleDecides() throws Exception {
         bed.start(ConnectionLimits.builder()
                 .maxPerClient(1)
@@ -242,6 +251,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void addressesWithOnePrefixAreOneClient() throws Exception {
         bed.start(ConnectionLimits.builder().maxPerClient(2).ipv4Prefix(24).build());
 
@@ -253,6 +263,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void clientsConnectByIpv6() throws Exception {
         assumeIpv6();
         bed.start(2, setup -> setup.withHost("::1"));
@@ -269,6 +280,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void clientsConnectByIpv4AndIpv6() throws Exception {
         assumeIpv6();
         bed.start(1, setup -> setup.withHost(null));
@@ -672,6 +684,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void deadlineIsReconfiguredWhileRunning() throws Exception {
         bed.start(10);
         TestConnection patient = bed.connect(ALICE);
@@ -797,6 +810,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     // ---- all clients together
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void allClientsTogetherHaveALimit() throws Exception {
         String exempt = "127.0.0.4";
         bed.start(TestBed.patient().maxPerClient(3).maxTotal(4).exempt(exempt).build());
@@ -818,6 +832,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void limitsOfClientsHoldAboveANumberOfAll() throws Exception {
         bed.start(TestBed.patient().maxPerClient(2).enforceAbove(5).build());
         List<TestConnection> admitted = bed.admitted(ALICE, 4);
@@ -835,6 +850,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     // ---- whole networks
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void allClientsOfANetworkHaveALimitTogether() throws Exception {
         String neighbour = "127.0.0.77";
         String elsewhere = "127.0.9.1";
@@ -868,6 +884,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     // ---- connections in a time
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void aClientMayOpenSoManyConnectionsInATime() throws Exception {
         bed.start(TestBed.patient().maxPerClient(4).maxRatePerClient("1/m,3").build());
         for (TestConnection connection : bed.admitted(ALICE, 3)) {
@@ -889,6 +906,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     // ---- dry run
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void dryRunRefusesNothingAndClosesNothing() throws Exception {
         bed.start(Contract.hurried().maxPerClient(3).dryRun(true).build());
         TestConnection silent = bed.connect(ALICE);
@@ -912,6 +930,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void dryRunRefusesNoPendingConnections() throws Exception {
         bed.start(TestBed.patient().maxPendingPerClient(1).dryRun(true).build());
         List<TestConnection> silent = new ArrayList<>();
@@ -961,6 +980,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void isANodeOfItsClusterWhileItRuns() throws Exception {
         TwoForEach cluster = new TwoForEach();
         AtomicReference<ClusterMembership> first = new AtomicReference<>();
@@ -983,6 +1003,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
 
     /** It would run without the limit that was asked for. */
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void doesNotServeWithoutWhatItsClusterNeeds() {
         StringWriter said = new StringWriter();
         try {
@@ -1063,6 +1084,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void serverThatWasStartedAgainLimitsAgain() throws Exception {
         bed.start(2);
         for (int i = 0; i < 3; i++) {
@@ -1080,6 +1102,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
     // ---- everything at once
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     void limitHoldsUnderStress() throws Exception {
         int limit = 3;
         bed.start(limit);

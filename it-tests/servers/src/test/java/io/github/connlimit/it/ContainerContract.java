@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.connlimit.RefusalReason;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What every limited HTTP server fulfils, in clear text or over TLS. */
@@ -16,6 +17,7 @@ interface ContainerContract extends HttpContract, StreamContract, HeaderTimeoutC
     // ---- streams
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void eventStreamsLeaveRoomForOrdinaryRequests() throws Exception {
         startWithReserve(false);
         List<TestConnection> streams = new ArrayList<>();
@@ -68,6 +70,7 @@ interface ContainerContract extends HttpContract, StreamContract, HeaderTimeoutC
     // ---- stop and start
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void connectorThatWasStartedAgainLimitsAgain() throws Exception {
         bed().start(2);
         for (int i = 0; i < 3; i++) {

@@ -11,6 +11,9 @@ import java.time.Duration;
 /** What contract tests have in common; each contract adds what a server of some kind has to fulfil. */
 interface Contract {
 
+    /** What is the same in clear text and over TLS: a tag of tests that are run over TLS only. */
+    String ANY_TRANSPORT = "any-transport";
+
     /** A client with an address of its own. */
     String ALICE = "127.0.0.2";
 

@@ -7,6 +7,7 @@ import io.github.connlimit.ConnectionPhase;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What every limited HTTP server does about headers that take too long. */
@@ -95,6 +96,7 @@ interface HeaderTimeoutContract extends Contract {
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void laterHeaderHasItsDeadlineTooButNotTheTimeBefore() throws Exception {
         bed().start(hurriedHeaders().build());
         TestConnection connection = bed().admitted(ALICE);
@@ -130,6 +132,7 @@ interface HeaderTimeoutContract extends Contract {
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void bodyMayTakeLonger() throws Exception {
         bed().start(hurriedHeaders().build());
         TestConnection connection = bed().open(ALICE);
@@ -153,6 +156,7 @@ interface HeaderTimeoutContract extends Contract {
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void requestWhoseHeaderCameInPiecesMayTakeLonger() throws Exception {
         bed().start(hurriedHeaders().build());
         for (String path : new String[] {"/hold", "/async"}) {
@@ -186,6 +190,7 @@ interface HeaderTimeoutContract extends Contract {
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void dryRunReportsLateHeadersOnly() throws Exception {
         bed().start(hurriedHeaders().dryRun(true).build());
         TestConnection connection = bed().open(ALICE).write(BEGINNING);
@@ -199,6 +204,7 @@ interface HeaderTimeoutContract extends Contract {
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void headerTimeoutIsReconfiguredWhileRunning() throws Exception {
         bed().start(TestBed.patient().maxPerClient(100).build());
         TestConnection old = bed().admitted(ALICE);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What every server fulfils that speaks HTTP/2 and WebSocket, in clear text or over TLS. */
@@ -110,6 +111,7 @@ interface HttpContract extends Contract {
     // ---- WebSocket
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void webSocketCountsAsOneUntilItsClose() throws Exception {
         bed().start(1);
         TestConnection connection = bed().open(ALICE);
@@ -143,6 +145,7 @@ interface HttpContract extends Contract {
     // ---- requests
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void asynchronousRequestCountsUntilTheEndOfItsConnection() throws Exception {
         bed().start(1);
         TestConnection connection = bed().open(ALICE).request("/async");
@@ -218,6 +221,7 @@ interface HttpContract extends Contract {
     // ---- stop
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void serverStopsWithUpgradedConnections() throws Exception {
         bed().start(10);
         List<TestConnection> connections = new ArrayList<>();

@@ -3,6 +3,7 @@ package io.github.connlimit.it;
 import org.junit.jupiter.api.Tag;
 
 @Tag("netty")
+@Tag("plain")
 class NettyPlainIT extends ConnectionLimitContract<NettyServer> implements PlainRespondContract {
 
     NettyPlainIT() {

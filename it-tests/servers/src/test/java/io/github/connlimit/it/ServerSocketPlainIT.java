@@ -1,5 +1,8 @@
 package io.github.connlimit.it;
 
+import org.junit.jupiter.api.Tag;
+
+@Tag("plain")
 class ServerSocketPlainIT extends ConnectionLimitContract<SocketServer> implements SocketServerContract {
 
     ServerSocketPlainIT() {

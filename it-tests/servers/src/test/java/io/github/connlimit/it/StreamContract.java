@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.connlimit.RefusalReason;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What every server fulfils that counts WebSockets as streams. */
@@ -24,6 +25,7 @@ interface StreamContract extends Contract {
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void webSocketsLeaveRoomForOrdinaryRequests() throws Exception {
         startWithReserve(false);
         List<TestConnection> connections = new ArrayList<>();
@@ -60,6 +62,7 @@ interface StreamContract extends Contract {
     }
 
     @Test
+    @Tag(Contract.ANY_TRANSPORT)
     default void dryRunRefusesNoStreams() throws Exception {
         startWithReserve(true);
         for (int i = 0; i < 7; i++) {

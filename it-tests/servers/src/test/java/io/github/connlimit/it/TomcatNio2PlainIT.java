@@ -3,6 +3,7 @@ package io.github.connlimit.it;
 import org.junit.jupiter.api.Tag;
 
 @Tag("tomcat")
+@Tag("plain")
 class TomcatNio2PlainIT extends ConnectionLimitContract<TomcatServer> implements PlainContainerContract {
 
     TomcatNio2PlainIT() {
