@@ -319,9 +319,7 @@ class RedisClusterProviderTest {
 
     private static Wire tlsTo(RedisProcess engine, String address) throws Exception {
         return new Wire(
-                engine,
-                TestCertificate.serverContext().getServerSocketFactory(),
-                InetAddress.getByName(address));
+                engine, TestCertificate.serverContext().getServerSocketFactory(), InetAddress.getByName(address));
     }
 
     private static StatefulRedisConnection<String, String> connect(RedisClient client, RedisProcess engine) {
