@@ -199,7 +199,7 @@ class StatusPageTest {
 
     @Test
     void keepsTenMinutes() throws Exception {
-        for (int i = 0; i < 2_000; i++) {
+        for (int i = 0; i < 2 * History.CAPACITY; i++) {
             passes(2);
             data();
         }
@@ -216,7 +216,7 @@ class StatusPageTest {
     /** However many look, and whenever: otherwise a second window would halve what the first one shows. */
     @Test
     void keepsTenMinutesForSeveralWhoLook() {
-        for (int i = 0; i < 4_000; i++) {
+        for (int i = 0; i < 4 * History.CAPACITY; i++) {
             passes(i % 3 == 0 ? 0.3 : 0.9);
             data();
         }
