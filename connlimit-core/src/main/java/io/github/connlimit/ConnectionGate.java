@@ -160,11 +160,11 @@ public final class ConnectionGate<C> {
             }
             // Not if it has been released in the meantime.
             boolean replaced = permits.replace(present, fresh, this::handOver);
-            (replaced ? present : fresh).close();
+            (replaced ? present : fresh).closeSurplus();
             return true;
         } catch (Throwable error) {
             if (fresh != null) {
-                (permits.get(channel) == fresh ? present : fresh).close();
+                (permits.get(channel) == fresh ? present : fresh).closeSurplus();
             }
             report(Failure.COUNTING, error);
             return limiter.limits().onError() == ErrorPolicy.ADMIT;

@@ -43,6 +43,14 @@ public final class ConnectionLimiter {
     /** Held for each admission while {@link ConnectionLimits#maxTotal} may be reached; before the monitor of any part. */
     private final Lock nearTotal = new ReentrantLock();
 
+    /**
+     * How many reassignments have counted their connection twice, and how many of these have ended that. Written by the
+     * holder of {@link #nearTotal}, who sees each connection counted once by taking the difference off.
+     */
+    private volatile long countedTwice;
+
+    private volatile long countedOnceAgain;
+
     private final Supplier<ConnectionPermit> established = () -> new ConnectionPermit(this, false);
 
     /** Written only while no count changes, so that a decision and its count are one step under the same limits. */
@@ -148,7 +156,10 @@ public final class ConnectionLimiter {
         /** One that has just been accepted. */
         CONNECTION,
 
-        /** One that counts for another client until now, and so in the total. */
+        /**
+         * One that counts for another client until now, and so in the total. It counts twice until
+         * {@link #endReassignment}.
+         */
         REASSIGNED,
 
         /** A request for a client whose own connections are not seen, and so have no rate. */
@@ -196,7 +207,7 @@ public final class ConnectionLimiter {
                 }
             }
             boolean near = total != Long.MAX_VALUE && clients.mayReach(total);
-            if (near && !dryRun && clients.leastOpen() >= total && inForce == read) {
+            if (near && !dryRun && isFull(total) && inForce == read) {
                 Client known = client == null ? new Client(high, low, prefix) : client;
                 refused(known, known.open(), RefusalReason.TOTAL, false);
                 return null;
@@ -208,11 +219,12 @@ public final class ConnectionLimiter {
             Client newcomer = client == null ? new Client(high, low, prefix) : null;
             int open;
             RefusalReason over;
-            if (near) {
+            boolean alone = near || what == Counted.REASSIGNED;
+            if (alone) {
                 nearTotal.lock();
             }
             try {
-                boolean full = near && clients.settledOpen() >= total;
+                boolean full = near && clients.settledOpen() - (countedTwice - countedOnceAgain) >= total;
                 synchronized (part) {
                     if (inForce != read || !near && total != Long.MAX_VALUE && clients.mayReach(total)) {
                         continue;
@@ -221,11 +233,12 @@ public final class ConnectionLimiter {
                     if (client == null) {
                         client = newcomer == null ? new Client(high, low, prefix) : newcomer;
                     }
-                    over = new Attempt(this, read, range, part, client, permit, what).count(full);
+                    Attempt attempt = new Attempt(this, read, range, part, client, permit, what);
+                    over = what == Counted.REASSIGNED ? countAgain(attempt, full) : attempt.count(full);
                     open = client.open();
                 }
             } finally {
-                if (near) {
+                if (alone) {
                     nearTotal.unlock();
                 }
             }
@@ -241,6 +254,28 @@ public final class ConnectionLimiter {
             admitted(client, open);
             return permit;
         }
+    }
+
+    /** Counts a connection that counts already; for the holder of {@link #nearTotal} and of the part's monitor. */
+    private RefusalReason countAgain(Attempt attempt, boolean full) {
+        boolean counted = false;
+        // Before it does: nobody may see it counted twice without knowing.
+        countedTwice++;
+        try {
+            RefusalReason over = attempt.count(full);
+            counted = over == null || attempt.inForce().limits().dryRun();
+            return over;
+        } finally {
+            if (!counted) {
+                countedOnceAgain++;
+            }
+        }
+    }
+
+    /** Whether at one moment of this call so many were open; false if some connection may have been counted twice in it. */
+    private boolean isFull(long total) {
+        long before = countedOnceAgain;
+        return clients.leastOpen() >= total && countedTwice == before;
     }
 
     boolean isEnforced(ConnectionLimits limits) {
@@ -327,6 +362,28 @@ public final class ConnectionLimiter {
     void release(Client client) {
         int open = clients.countDown(client);
         closed(client, open);
+    }
+
+    /**
+     * Ends that a reassigned connection counts twice.
+     *
+     * @param surplus whom it counts for no longer; {@code null} if that was given back already
+     */
+    void endReassignment(Client surplus) {
+        int open = 0;
+        // As one step, for whoever decides about the total.
+        nearTotal.lock();
+        try {
+            if (surplus != null) {
+                open = clients.countDown(surplus);
+            }
+            countedOnceAgain++;
+        } finally {
+            nearTotal.unlock();
+        }
+        if (surplus != null) {
+            closed(surplus, open);
+        }
     }
 
     // What follows is told after the fact: an error in it, even in making its lambda expressions, is logged and no

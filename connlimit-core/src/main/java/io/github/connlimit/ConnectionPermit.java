@@ -125,9 +125,21 @@ public class ConnectionPermit implements AutoCloseable {
     /** Gives the permit back; its client may have one more connection at once. Every call but the first does nothing. */
     @Override
     public void close() {
+        if (end()) {
+            limiter.release(client);
+        }
+    }
+
+    /** Closes the one of two permits for the same connection that is not needed: the end of its reassignment. */
+    void closeSurplus() {
+        limiter.endReassignment(end() ? client : null);
+    }
+
+    /** @return whether this call ended all but the count of the connection itself */
+    private boolean end() {
         int before = STATE.getAndSet(this, CLOSED);
         if (before == CLOSED) {
-            return;
+            return false;
         }
         ended();
         if ((before & PENDING) != 0) {
@@ -136,7 +148,7 @@ public class ConnectionPermit implements AutoCloseable {
         if (before >= ONE_STREAM) {
             limiter.uncountStream(client);
         }
-        limiter.release(client);
+        return true;
     }
 
     /** Called once, when this permit has been closed. */

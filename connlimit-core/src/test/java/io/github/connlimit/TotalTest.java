@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -140,6 +141,58 @@ class TotalTest {
         assertThat(gate.reassign(second, Addresses.ip(EXEMPT), Addresses.ipv4(2)))
                 .isFalse();
         gate.releaseAll();
+    }
+
+    /** While one connection counts for its peer and for its client, another one finds neither less room nor more. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void countsAConnectionOnceWhileItIsReassigned(int room) {
+        InetAddress proxy = Addresses.ip(EXEMPT);
+        AtomicReference<Runnable> meanwhile = new AtomicReference<>(() -> {});
+        ConnectionLimiter shared = new ConnectionLimiter(
+                ConnectionLimits.builder().maxTotal(2 + room).exempt(EXEMPT).build(), new LimiterListener() {
+                    @Override
+                    public void admitted(ClientUsage client) {
+                        meanwhile.getAndSet(() -> {}).run();
+                    }
+                });
+        ConnectionGate<String> gate = new ConnectionGate<>(shared);
+        assertThat(gate.admit("a", proxy)).isTrue();
+        assertThat(gate.admit("b", proxy)).isTrue();
+        List<Boolean> outcomes = new ArrayList<>();
+        meanwhile.set(() -> {
+            outcomes.add(gate.reassign("b", proxy, Addresses.ipv4(2)));
+            outcomes.add(gate.admit("c", Addresses.ipv4(3)));
+            outcomes.add(gate.admit("d", Addresses.ipv4(4)));
+        });
+        assertThat(gate.reassign("a", proxy, Addresses.ipv4(1))).isTrue();
+        assertThat(outcomes).containsExactly(true, room == 1, false);
+        assertThat(shared.openConnections(Addresses.ipv4(1))).isEqualTo(1);
+        assertThat(shared.openConnections(Addresses.ipv4(2))).isEqualTo(1);
+        assertThat(shared.openConnections(proxy)).isZero();
+        assertThat(gate.admit("e", Addresses.ipv4(5))).isFalse();
+        gate.releaseAll();
+        assertThat(shared.snapshot().openConnections()).isZero();
+    }
+
+    /** However a reassignment ends, the connection counts once, and no more connections fit than before. */
+    @Test
+    void isAsBeforeAfterAReassignment() {
+        InetAddress proxy = Addresses.ip(EXEMPT);
+        ConnectionGate<String> gate = new ConnectionGate<>(limiter);
+        limits(2, 0, 1);
+        assertThat(connects(1)).isTrue();
+        assertThat(gate.admit("a", proxy)).isTrue();
+        // Refused for its client's limit.
+        assertThat(gate.reassign("a", proxy, Addresses.ipv4(0x0a00_0001))).isFalse();
+        assertThat(connects(2)).isFalse();
+        // Its permit is closed before it is replaced, and so twice.
+        gate.permit("a").orElseThrow().close();
+        assertThat(gate.reassign("a", proxy, Addresses.ipv4(3))).isTrue();
+        assertThat(connects(2)).isFalse();
+        assertThat(gate.release("a")).isTrue();
+        assertThat(connects(2)).isTrue();
+        assertThat(connects(4)).isFalse();
     }
 
     /** Threads that come and go at once, where a total is looked at closely and where it is not. */
