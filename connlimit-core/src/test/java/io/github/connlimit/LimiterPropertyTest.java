@@ -54,13 +54,14 @@ class LimiterPropertyTest {
         HANDSHAKE_COMPLETED,
         ESTABLISHED,
         RELEASE,
+        REASSIGN,
         BEGIN_STREAM,
         END_STREAM,
         RECONFIGURE
     }
 
     /**
-     * @param address whose connection it is, if one is to be admitted
+     * @param address whose connection it is, if one is to be admitted or reassigned
      * @param choice which of the connections there are, or of the limits
      */
     private record Step(Kind kind, int address, int choice) {}
@@ -92,12 +93,14 @@ class LimiterPropertyTest {
 
     private static final class Connection {
 
-        private final Key client;
+        private final InetAddress peer;
         private final Integer channel;
         private final Deque<ConnectionPermit.Stream> streams = new ArrayDeque<>();
+        private Key client;
         private boolean pending;
 
-        private Connection(Key client, Integer channel, boolean pending) {
+        private Connection(InetAddress peer, Key client, Integer channel, boolean pending) {
+            this.peer = peer;
             this.client = client;
             this.channel = channel;
             this.pending = pending;
@@ -106,7 +109,14 @@ class LimiterPropertyTest {
 
     /** The settings that a model needs, and the limits made of them. */
     private record Config(
-            int limit, int ipv4Prefix, int ipv6Prefix, Map<String, Integer> rules, int maxPending, int reserved) {
+            int limit,
+            int ipv4Prefix,
+            int ipv6Prefix,
+            Map<String, Integer> rules,
+            int maxPending,
+            int reserved,
+            int maxTotal,
+            boolean dryRun) {
 
         ConnectionLimits limits() {
             ConnectionLimits.Builder builder = ConnectionLimits.builder()
@@ -114,7 +124,9 @@ class LimiterPropertyTest {
                     .ipv4Prefix(ipv4Prefix)
                     .ipv6Prefix(ipv6Prefix)
                     .maxPendingPerClient(maxPending)
-                    .reservedConnections(reserved);
+                    .reservedConnections(reserved)
+                    .maxTotal(maxTotal)
+                    .dryRun(dryRun);
             rules.forEach(builder::limit);
             return builder.build();
         }
@@ -177,6 +189,11 @@ class LimiterPropertyTest {
         switch (step.kind) {
             case ADMIT -> admit(ADDRESSES.get(step.address), false);
             case ADMIT_PENDING -> admit(ADDRESSES.get(step.address), true);
+            case REASSIGN -> {
+                if (!connections.isEmpty()) {
+                    reassign(connections.get(step.choice % connections.size()), ADDRESSES.get(step.address));
+                }
+            }
             case RECONFIGURE -> {
                 config = configs.get(step.choice % configs.size());
                 limiter.reconfigure(config.limits());
@@ -217,25 +234,50 @@ class LimiterPropertyTest {
 
     private void admit(InetAddress address, boolean pending) {
         Key client = config.client(address);
-        int limit = config.limit(client);
-        long open =
-                connections.stream().filter(one -> one.client.equals(client)).count();
-        boolean room = limit == 0 || open < limit;
-        boolean proves = pending && config.maxPending > 0 && !config.exempt(client);
-        boolean expected = room && (!proves || pending(client) < config.maxPending);
+        boolean expected = hasRoom(client, pending, config.maxTotal);
         Integer channel = channels++;
         boolean admitted =
                 pending ? gate.admit(channel, address, ConnectionPhase.HANDSHAKE) : gate.admit(channel, address);
         assertThat(admitted).isEqualTo(expected);
         if (admitted) {
-            connections.add(new Connection(client, channel, pending));
+            connections.add(new Connection(address, client, channel, pending));
+            exempt.put(client, config.exempt(client));
+        }
+    }
+
+    /** @param maxTotal how many connections may be there before this one; 0 for any number */
+    private boolean hasRoom(Key client, boolean pending, int maxTotal) {
+        int limit = config.limit(client);
+        long open =
+                connections.stream().filter(one -> one.client.equals(client)).count();
+        boolean proves = pending && config.maxPending > 0 && !config.exempt(client);
+        return config.dryRun
+                || (limit == 0 || open < limit)
+                        && (!proves || pending(client) < config.maxPending)
+                        && (maxTotal == 0 || config.exempt(client) || connections.size() < maxTotal);
+    }
+
+    private void reassign(Connection connection, InetAddress address) {
+        if (!config.exempt(config.client(connection.peer))) {
+            assertThat(gate.reassign(connection.channel, connection.peer, address))
+                    .isTrue();
+            return;
+        }
+        Key client = config.client(address);
+        // It is one of those that are there.
+        boolean expected = hasRoom(client, connection.pending, config.maxTotal == 0 ? 0 : config.maxTotal + 1);
+        assertThat(gate.reassign(connection.channel, connection.peer, address)).isEqualTo(expected);
+        if (expected) {
+            connection.client = client;
+            connection.streams.clear();
             exempt.put(client, config.exempt(client));
         }
     }
 
     private void beginStream(Connection connection) {
         int limit = config.limit(connection.client);
-        boolean expected = !connection.streams.isEmpty()
+        boolean expected = config.dryRun
+                || !connection.streams.isEmpty()
                 || limit == 0
                 || config.reserved == 0
                 || streams(connection.client) < limit - config.reserved;
@@ -323,7 +365,10 @@ class LimiterPropertyTest {
                         Arbitraries.of(0, 8, 31, 32),
                         Arbitraries.of(0, 48, 64, 127, 128),
                         rules,
-                        Arbitraries.integers().between(0, 2))
-                .as((limit, ipv4, ipv6, all, pending) -> new Config(limit, ipv4, ipv6, all, pending, reserved));
+                        Arbitraries.integers().between(0, 2),
+                        Arbitraries.of(0, 0, 1, 3, 6),
+                        Arbitraries.of(false, false, false, true))
+                .as((limit, ipv4, ipv6, all, pending, total, dryRun) ->
+                        new Config(limit, ipv4, ipv6, all, pending, reserved, total, dryRun));
     }
 }
