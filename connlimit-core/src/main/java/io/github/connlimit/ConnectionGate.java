@@ -296,8 +296,8 @@ public final class ConnectionGate<C> {
 
     /**
      * Does what is due: closes connections that are past their deadline, gives back the permits of connections that are
-     * closed but were never released (no server reports every end), and logs the summary. An adapter calls it again and
-     * again while its server runs.
+     * closed but were never released, and logs the summary. An adapter calls it again and again while its server runs.
+     * What was never released is counted in {@link LimiterSnapshot#forgotten()} and logged as an error.
      *
      * @param channels what the adapter knows of its connections
      * @return after how many milliseconds to call it again, 10 to 1000
@@ -348,9 +348,18 @@ public final class ConnectionGate<C> {
             });
             foundClosed = found;
         } else if (!foundClosed.isEmpty() && since >= REPORT_NANOS) {
-            List<GatePermit<C>> forgotten = foundClosed;
+            List<GatePermit<C>> found = foundClosed;
             foundClosed = List.of();
-            forgotten.forEach(this::giveBack);
+            int forgotten = 0;
+            for (GatePermit<C> permit : found) {
+                if (giveBack(permit)) {
+                    forgotten++;
+                }
+            }
+            if (forgotten > 0) {
+                limiter.countForgotten(forgotten);
+                report(Failure.FORGOTTEN, null);
+            }
         }
     }
 

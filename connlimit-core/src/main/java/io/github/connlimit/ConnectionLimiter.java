@@ -740,6 +740,11 @@ public final class ConnectionLimiter {
         (held ? figures.tarpitted : figures.reset).increment();
     }
 
+    /** Counts connections that had ended, and whose permits nobody but the sweep has given back. */
+    void countForgotten(int connections) {
+        figures.forgotten.add(connections);
+    }
+
     RefusalBudget refusalBudget() {
         return refusalBudget;
     }

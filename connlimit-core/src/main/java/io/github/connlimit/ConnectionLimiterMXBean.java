@@ -82,6 +82,9 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#errors()}} */
     long getErrors();
 
+    /** {@return see {@link LimiterSnapshot#forgotten()}} */
+    long getForgotten();
+
     /** {@return see {@link ClusterSnapshot#connected()}; false without a cluster} */
     boolean isClusterConnected();
 

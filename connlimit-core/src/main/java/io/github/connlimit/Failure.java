@@ -16,6 +16,9 @@ enum Failure {
     CLOSING("closing a connection at its deadline failed"),
     SWEEPING_ALL("sweeping the connections failed"),
     SWEEPING("sweeping a connection failed"),
+    FORGOTTEN(
+            "a connection that had ended still counted, until the sweep found it: its end was not reported within a second,"
+                    + " which is a fault of the server or its adapter, unless the server has no thread left"),
     REFUSING("refusing a connection failed"),
     RESPONDING("taking a place for a refused connection failed"),
     HOLDING("holding a refused connection failed"),

@@ -18,6 +18,9 @@ final class Figures {
     final Tally tarpitted = new Tally();
     final Tally reset = new Tally();
 
+    /** Connections that had ended, and whose permits had to be found and given back. */
+    final Tally forgotten = new Tally();
+
     // By ordinal and not in maps: counting must work when there is no memory left.
     private final Tally[] refused = tallies(RefusalReason.values().length);
     private final Tally[] timedOut = tallies(ConnectionPhase.values().length);
@@ -75,6 +78,7 @@ final class Figures {
                 tarpitted.get(),
                 reset.get(),
                 errors,
+                forgotten.get(),
                 topClients,
                 topNetworks);
     }

@@ -110,6 +110,7 @@ final class FlightRecorderEvents implements Recorder {
         event.dryRunRefused = now.dryRunRefused();
         event.dryRunTimedOut = now.dryRunTimedOut();
         event.errors = now.errors();
+        event.forgotten = now.forgotten();
         event.commit();
     }
 
@@ -267,5 +268,9 @@ final class FlightRecorderEvents implements Recorder {
 
         @Label("Errors")
         long errors;
+
+        @Label("Forgotten")
+        @Description("Connections that had ended and still counted, until the sweep found them")
+        long forgotten;
     }
 }

@@ -308,6 +308,7 @@ public class LimitedServerSocket extends ServerSocket {
         @Override
         public void run() {
             if (gate.release(this) && !closed) {
+                gate.limiter().countForgotten(1);
                 gate.report("a socket was dropped without being closed: close every one that accept() returns", null);
             }
         }

@@ -132,6 +132,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getForgotten() {
+        return limiter.snapshot(0).forgotten();
+    }
+
+    @Override
     public boolean isClusterConnected() {
         return cluster().connected();
     }

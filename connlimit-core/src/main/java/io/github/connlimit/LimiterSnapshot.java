@@ -25,6 +25,9 @@ import java.util.Map;
  * @param reset total of refused connections that were reset although {@link Refusal#RESPOND} or {@link Refusal#TARPIT} was
  *     asked for
  * @param errors total of errors in connlimit and in code it called; the log has them
+ * @param forgotten total of connections that had ended and still counted, as neither the server nor its adapter had reported
+ *     the end. The sweep has given them back, after some ten seconds. It stays 0 unless one of the two has a fault, or the
+ *     server has no thread left to report an end.
  * @param topClients the clients with most open connections, the largest first
  * @param topNetworks the networks with most of what their limits allow, the fullest first
  * @since 0.1.0
@@ -45,6 +48,7 @@ public record LimiterSnapshot(
         long tarpitted,
         long reset,
         long errors,
+        long forgotten,
         List<ClientUsage> topClients,
         List<NetworkUsage> topNetworks) {
 
@@ -66,6 +70,7 @@ public record LimiterSnapshot(
      * @param tarpitted 0 or more
      * @param reset 0 or more
      * @param errors 0 or more
+     * @param forgotten 0 or more
      * @param topClients none {@code null}
      * @param topNetworks none {@code null}
      */

@@ -19,7 +19,7 @@ final class Tally {
         add(-1);
     }
 
-    private void add(int change) {
+    void add(int change) {
         try {
             total.add(change);
         } catch (OutOfMemoryError full) {

@@ -136,6 +136,7 @@ class FlightRecorderTest {
             assertThat(event.getLong("refused")).isEqualTo(2);
             assertThat(event.getLong("timedOut")).isZero();
             assertThat(event.getLong("errors")).isZero();
+            assertThat(event.getLong("forgotten")).isZero();
         });
     }
 

@@ -320,8 +320,11 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         sweepAt(10_999);
         assertThat(limiter.openConnections(PEER)).isEqualTo(3);
         assertThat(gate.release("b")).isTrue();
+        assertThat(limiter.snapshot().forgotten()).isZero();
         sweepAt(11_000);
         assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        assertThat(limiter.snapshot().forgotten()).isEqualTo(1);
+        assertThat(limiter.snapshot().errors()).isEqualTo(1);
         assertThat(gate.permit("c")).isPresent();
         sweepAt(19_999);
         sweepAt(20_000);
@@ -329,6 +332,7 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         assertThat(limiter.openConnections(PEER)).isEqualTo(1);
         sweepAt(21_000);
         assertThat(limiter.openConnections(PEER)).isZero();
+        assertThat(limiter.snapshot().forgotten()).isEqualTo(2);
         assertThat(gate.openConnections()).isZero();
     }
 
@@ -342,6 +346,7 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         gate.admit("a", PEER);
         sweepAt(11_000);
         assertThat(limiter.openConnections(PEER)).isEqualTo(1);
+        assertThat(limiter.snapshot().forgotten()).isZero();
     }
 
     @Test

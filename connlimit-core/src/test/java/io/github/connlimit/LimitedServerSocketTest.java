@@ -582,6 +582,7 @@ class LimitedServerSocketTest {
         assertThat(client.getInputStream().read()).isEqualTo(-1);
         assertThat(logger.messages())
                 .containsExactly("a socket was dropped without being closed: close every one that accept() returns");
+        assertThat(limiter.snapshot().forgotten()).isEqualTo(1);
 
         // Its stream is enough to keep a socket.
         assertThat(limiter.openConnections(MODEST)).isEqualTo(1);

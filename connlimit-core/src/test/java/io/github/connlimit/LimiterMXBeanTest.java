@@ -90,6 +90,7 @@ class LimiterMXBeanTest {
                         "Tarpitted",
                         "Reset",
                         "Errors",
+                        "Forgotten",
                         "ClusterConnected",
                         "ClusterMillisSinceLastAnswer",
                         "ClusterReservations",

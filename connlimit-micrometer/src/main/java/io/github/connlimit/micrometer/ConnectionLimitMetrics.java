@@ -95,6 +95,11 @@ public final class ConnectionLimitMetrics implements MeterBinder {
                     now -> now.limits().dryRun() ? 1 : 0);
 
             counter("connections.admitted", "Connections admitted", Tags.empty(), LimiterSnapshot::admitted);
+            counter(
+                    "connections.forgotten",
+                    "Connections that had ended and still counted, until the sweep found them",
+                    Tags.empty(),
+                    LimiterSnapshot::forgotten);
             counters("connections.refused", "Connections and streams refused", LimiterSnapshot::refusals);
             counters("connections.timedout", "Connections closed at a deadline", LimiterSnapshot::timeOuts);
             counters(

@@ -95,6 +95,9 @@ class ConnectionLimitMetricsTest {
                 # HELP connlimit_connections_admitted_total Connections admitted
                 # TYPE connlimit_connections_admitted_total counter
                 connlimit_connections_admitted_total{name="web"} 0.0
+                # HELP connlimit_connections_forgotten_total Connections that had ended and still counted, until the sweep found them
+                # TYPE connlimit_connections_forgotten_total counter
+                connlimit_connections_forgotten_total{name="web"} 0.0
                 # HELP connlimit_connections_open Connections that are open and counted
                 # TYPE connlimit_connections_open gauge
                 connlimit_connections_open{name="web"} 0.0
@@ -226,7 +229,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(33)
+                .hasSize(34)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

@@ -33,6 +33,7 @@ final class Data {
             data.field("wouldRefuse", now.dryRunRefused());
             data.field("wouldTimeOut", now.dryRunTimedOut());
             data.field("errors", now.errors());
+            data.field("forgotten", now.forgotten());
             if (clients) {
                 data.array(
                         "topClients",

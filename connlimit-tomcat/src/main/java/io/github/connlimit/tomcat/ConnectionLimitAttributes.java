@@ -137,6 +137,11 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::errors);
     }
 
+    /** {@return how many connections had ended and still counted, until the sweep found them: a fault of Tomcat or connlimit} */
+    default long getForgotten() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::forgotten);
+    }
+
     /** {@return whether the Redis or Valkey of the cluster answers; false without a cluster} */
     default boolean isClusterConnected() {
         return LimiterSettings.cluster(getLimiter()).connected();

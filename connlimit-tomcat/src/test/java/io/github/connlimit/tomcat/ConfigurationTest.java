@@ -291,7 +291,8 @@ class ConfigurationTest {
             "dryRunTimedOut",
             "responded",
             "reset",
-            "errors"
+            "errors",
+            "forgotten"
         }) {
             assertThat(beans.getAttribute(name, figure)).as(figure).isEqualTo(0L);
         }

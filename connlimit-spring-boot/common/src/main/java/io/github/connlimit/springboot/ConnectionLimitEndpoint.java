@@ -63,6 +63,7 @@ public final class ConnectionLimitEndpoint {
      * @param tarpitted see there
      * @param reset see there
      * @param errors see there
+     * @param forgotten see there
      * @since 0.1.0
      */
     public record Figures(
@@ -80,7 +81,8 @@ public final class ConnectionLimitEndpoint {
             int tarpitOpen,
             long tarpitted,
             long reset,
-            long errors) {
+            long errors,
+            long forgotten) {
 
         private static Figures of(LimiterSnapshot now) {
             return new Figures(
@@ -98,7 +100,8 @@ public final class ConnectionLimitEndpoint {
                     now.tarpitOpen(),
                     now.tarpitted(),
                     now.reset(),
-                    now.errors());
+                    now.errors(),
+                    now.forgotten());
         }
 
         private static Map<String, Long> byName(Map<? extends Enum<?>, Long> totals) {
