@@ -22,6 +22,7 @@ enum Failure {
     REFUSING("refusing a connection failed"),
     RESPONDING("taking a place for a refused connection failed"),
     HOLDING("holding a refused connection failed"),
+    PROBING("looking whether descriptors are left failed, no refused connection is held"),
     TELLING("telling the listeners failed"),
     LOGGING_REFUSAL("logging a refusal failed"),
     LOGGING_TIMEOUT("logging a time-out failed"),

@@ -1,7 +1,5 @@
 package io.github.connlimit;
 
-import java.io.IOException;
-import java.nio.channels.SocketChannel;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -35,6 +33,7 @@ final class Tarpit<C> {
 
     private final TarpitBudget budget;
     private final ErrorLog errors;
+    private final DescriptorProbe probe;
 
     /** Guarded by this, as all that follows. */
     private Held<C> first;
@@ -47,6 +46,7 @@ final class Tarpit<C> {
     Tarpit(TarpitBudget budget, ErrorLog errors) {
         this.budget = budget;
         this.errors = errors;
+        this.probe = new DescriptorProbe(errors);
     }
 
     /** @return whether it is held; if not, the caller has to end it */
@@ -74,24 +74,16 @@ final class Tarpit<C> {
 
     /** Ends those whose time is over, and all if there are no descriptors left for anybody else. */
     void sweep(long nowNanos) {
-        if (!isEmpty() && areDescriptorsShort()) {
+        Held<C> due;
+        while ((due = poll(nowNanos)) != null) {
+            end(due);
+        }
+        if (!isEmpty() && probe.areDescriptorsShort()) {
             synchronized (this) {
                 descriptorsShort = true;
                 shortSinceNanos = nowNanos;
             }
             endAll();
-        }
-        Held<C> due;
-        while ((due = poll(nowNanos)) != null) {
-            end(due);
-        }
-    }
-
-    private static boolean areDescriptorsShort() {
-        try (SocketChannel probe = SocketChannel.open()) {
-            return !probe.isOpen();
-        } catch (IOException none) {
-            return true;
         }
     }
 
