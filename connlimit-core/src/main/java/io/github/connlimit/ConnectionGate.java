@@ -22,6 +22,7 @@ import java.util.function.Predicate;
 public final class ConnectionGate<C> {
 
     private static final long MAX_SWEEP_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long UNDECIDED_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     private static final long LOOK_FOR_CLOSED_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     /** A server that reports an end has reported it within this time. */
@@ -34,6 +35,9 @@ public final class ConnectionGate<C> {
 
     /** Guarded by this. */
     private long lookedForClosedNanos;
+
+    /** Past their deadline, while their adapter finds out whether they are late. Guarded by this. */
+    private List<GatePermit<C>> undecided = List.of();
 
     /** What was found closed then: to be given back if it is not reported either. Guarded by this. */
     private List<GatePermit<C>> foundClosed = List.of();
@@ -284,6 +288,18 @@ public final class ConnectionGate<C> {
         boolean isOpen(C channel);
 
         /**
+         * {@return whether it is not known yet if a connection that is past its deadline is late} While that is so, the
+         * connection is not closed, and a later sweep asks again. For an adapter that has to wait for a thread of its
+         * server to find out what has arrived. Must not block.
+         *
+         * @param channel the connection
+         * @param phase what the adapter has not said in time
+         */
+        default boolean isUndecided(C channel, ConnectionPhase phase) {
+            return false;
+        }
+
+        /**
          * Closes a connection that is past its deadline, unless it has met it in fact. Must not block, and must be safe
          * with regard to the threads that use the connection.
          *
@@ -305,22 +321,29 @@ public final class ConnectionGate<C> {
     public synchronized long sweep(Channels<? super C> channels) {
         try {
             long now = limiter.nanoTime();
-            GatePermit<C> expired;
-            while ((expired = deadlines.pollExpired(now)) != null) {
-                try {
-                    expire(expired, channels);
-                } catch (Throwable error) {
-                    report(Failure.DEADLINE, error);
-                }
-            }
+            expireAll(now, channels);
             tarpit.sweep(now);
             releaseForgotten(now, channels);
             limiter.report(now);
-            long next = tarpit.nanosToNext(now, deadlines.nanosToNext(now, mostNanos(limiter.limits())));
+            long most = mostNanos(limiter.limits());
+            most = undecided.isEmpty() ? most : Math.min(most, UNDECIDED_NANOS);
+            long next = tarpit.nanosToNext(now, deadlines.nanosToNext(now, most));
             return Math.max(10, TimeUnit.NANOSECONDS.toMillis(next) + 1);
         } catch (Throwable error) {
             report(Failure.SWEEP, error);
             return TimeUnit.NANOSECONDS.toMillis(MAX_SWEEP_NANOS);
+        }
+    }
+
+    private void expireAll(long now, Channels<? super C> channels) {
+        List<GatePermit<C>> before = undecided;
+        undecided = List.of();
+        for (GatePermit<C> permit : before) {
+            expire(permit, channels);
+        }
+        GatePermit<C> expired;
+        while ((expired = deadlines.pollExpired(now)) != null) {
+            expire(expired, channels);
         }
     }
 
@@ -382,15 +405,42 @@ public final class ConnectionGate<C> {
     }
 
     private void expire(GatePermit<C> expired, Channels<? super C> channels) {
-        Deadlines.Queue<C> missed = expired.queue;
-        // The second look: met, released or reassigned since the first.
-        if (missed == null || permits.get(expired.channel()) != expired) {
+        try {
+            // The second look: met, released or reassigned since the first.
+            Deadlines.Queue<C> missed = deadlines.expired(expired);
+            if (missed != null && permits.get(expired.channel()) == expired) {
+                expire(expired, missed, channels);
+            }
+        } catch (Throwable error) {
+            report(Failure.DEADLINE, error);
+        }
+    }
+
+    private void expire(GatePermit<C> expired, Deadlines.Queue<C> missed, Channels<? super C> channels) {
+        if (isUndecided(expired, missed, channels)) {
             return;
         }
         boolean dryRun = limiter.limits().dryRun();
         if (dryRun || closeExpired(expired, missed, channels)) {
             limiter.timedOut(expired, missed.phase(), Duration.ofNanos(missed.timeoutNanos()), dryRun);
             deadlines.metIfExpired(expired);
+        }
+    }
+
+    private boolean isUndecided(GatePermit<C> expired, Deadlines.Queue<C> missed, Channels<? super C> channels) {
+        try {
+            boolean waits = channels.isUndecided(expired.channel(), missed.phase());
+            if (waits) {
+                if (undecided.isEmpty()) {
+                    undecided = new ArrayList<>();
+                }
+                undecided.add(expired);
+            }
+            return waits;
+        } catch (Throwable error) {
+            // Its deadline is over, as far as is known.
+            report(Failure.DEADLINE, error);
+            return false;
         }
     }
 

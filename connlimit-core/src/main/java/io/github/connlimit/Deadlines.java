@@ -131,6 +131,11 @@ final class Deadlines<C> {
         }
     }
 
+    /** {@return the queue of a deadline that has passed, or {@code null} if it was met or set anew in the meantime} */
+    synchronized Queue<C> expired(GatePermit<C> permit) {
+        return permit.queue == null || permit.queue.contains(permit) ? null : permit.queue;
+    }
+
     private void leave(GatePermit<C> permit) {
         if (permit.queue != null) {
             permit.queue.remove(permit);
@@ -140,15 +145,17 @@ final class Deadlines<C> {
     /** Gives the deadline of one permit, if it has one, to another one for the same connection. */
     void handOver(GatePermit<C> from, GatePermit<C> to) {
         synchronized (this) {
-            Queue<C> queue = from.queue;
-            if (queue == null) {
+            Queue<C> before = from.queue;
+            if (before == null) {
                 return;
             }
+            // The same, unless all in it have expired and it has been given up.
+            Queue<C> queue = queue(before.phase, before.timeoutNanos);
             to.dueNanos = from.dueNanos;
             // One that has expired has been the first.
-            queue.insertBefore(queue.contains(from) ? from : queue.first, to);
+            queue.insertBefore(before.contains(from) ? from : queue.first, to);
             to.queue = queue;
-            queue.remove(from);
+            before.remove(from);
             from.queue = null;
         }
         meetIfClosed(to);

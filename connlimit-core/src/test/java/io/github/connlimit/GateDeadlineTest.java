@@ -37,10 +37,16 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
     private final ConnectionGate<String> gate = new ConnectionGate<>(limiter);
     private final List<String> closed = new ArrayList<>();
     private final Set<String> provedInFact = new HashSet<>();
+    private final Set<String> undecided = new HashSet<>();
 
     @Override
     public boolean isOpen(String channel) {
         return !closed.contains(channel);
+    }
+
+    @Override
+    public boolean isUndecided(String channel, ConnectionPhase phase) {
+        return undecided.contains(channel);
     }
 
     @Override
@@ -85,6 +91,41 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         assertThat(events).containsExactly("192.0.2.1/32 FIRST_BYTE 5000");
         assertThat(limiter.snapshot().timedOut()).isEqualTo(1);
         assertThat(limiter.openConnections(PEER)).isZero();
+    }
+
+    @Test
+    void aConnectionThatMayHaveMetItsDeadlineIsLookedAtAgain() {
+        undecided.addAll(List.of("late", "met", "gone", "shaken"));
+        undecided.forEach(channel -> gate.admit(channel, PEER, ConnectionPhase.HANDSHAKE));
+        assertThat(sweepAt(5000)).isEqualTo(51);
+        assertThat(sweepAt(5050)).isEqualTo(51);
+        assertThat(closed).isEmpty();
+        assertThat(events).isEmpty();
+        gate.established("met");
+        gate.release("gone");
+        gate.handshakeCompleted("shaken");
+        undecided.clear();
+        assertThat(sweepAt(5100)).isEqualTo(1001);
+        assertThat(closed).containsExactly("late");
+        assertThat(events).containsExactly("192.0.2.1/32 HANDSHAKE 5000");
+        sweepAt(10_049);
+        assertThat(closed).containsExactly("late");
+        sweepAt(10_050);
+        assertThat(closed).containsExactly("late", "shaken");
+    }
+
+    @Test
+    void aConnectionThatIsReassignedWhileItIsUndecidedIsLookedAtAgain() {
+        limiter.reconfigure(limits -> limits.toBuilder().exempt("192.0.2.1").build());
+        undecided.add("a");
+        gate.admit("a", PEER, ConnectionPhase.HANDSHAKE);
+        sweepAt(5000);
+        gate.reassign("a", PEER, Addresses.ip("192.0.2.9"));
+        sweepAt(5050);
+        assertThat(closed).isEmpty();
+        undecided.clear();
+        sweepAt(5100);
+        assertThat(events).containsExactly("192.0.2.9/32 HANDSHAKE 5000");
     }
 
     private void setHeaderTimeout(Duration timeout) {
