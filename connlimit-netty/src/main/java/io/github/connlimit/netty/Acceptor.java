@@ -10,15 +10,18 @@ import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
 import io.github.connlimit.RefusalHandler;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.FutureListener;
-import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -32,7 +35,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 final class Acceptor implements ConnectionGate.Channels<Channel> {
 
-    private static final int STOPPED_MILLIS = 100;
+    private static final System.Logger LOGGER = System.getLogger(ConnectionLimitHandler.class.getName());
+
+    /** How long a sweep after a stop waits for the next one, at first and at most. */
+    private static final long STOPPED_MILLIS = 100;
+
+    private static final long MAX_STOPPED_MILLIS = 1_000;
 
     private final ConnectionGate<Channel> gate;
     private final ConnectionPhase firstPhase;
@@ -49,7 +57,16 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     /** A loop that ends before the server channel was closed may lose the news of that. */
     private final FutureListener<Object> whenLoopEnds = ended -> stop();
 
+    /** Of connections that are past their deadline. */
+    private final Map<Channel, LateCheck> lateChecks = new ConcurrentHashMap<>();
+
+    /** What nearly every connection belongs to. */
+    private final List<Acceptor> alone = List.of(this);
+
     private final AtomicBoolean stopped = new AtomicBoolean();
+
+    /** How often the handler is in the pipeline of the server channel. Only for its {@link #loop}. */
+    private int uses;
 
     /** Set by {@link #start}. */
     private volatile ClusterMembership membership;
@@ -69,6 +86,17 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         return gate.permit(channel);
     }
 
+    /** To be called when the handler was added to the pipeline of the server channel. */
+    void added() {
+        uses++;
+    }
+
+    /** {@return whether the handler that was removed from the pipeline was the last one} */
+    boolean removed() {
+        uses--;
+        return uses <= 0;
+    }
+
     /**
      * Sweeps from now on, until it is stopped and nothing is counted any more.
      *
@@ -76,8 +104,23 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
      */
     void start() {
         membership = gate.limiter().joinCluster();
+        warn(gate.limiter().limits());
         loop.terminationFuture().addListener(whenLoopEnds);
         schedule(0);
+    }
+
+    /** Of what is configured, and cannot be done here. */
+    private void warn(ConnectionLimits limits) {
+        if (!limits.headerTimeout().isZero()) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "headerTimeout has no effect in Netty: where a header ends is up to the server's own handlers");
+        }
+        if (limits.refuse() == Refusal.RESPOND && firstPhase == ConnectionPhase.HANDSHAKE && refusalHandler == null) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "refuse=respond resets connections of this server: it cannot be answered before TLS");
+        }
     }
 
     private void schedule(long millis) {
@@ -102,18 +145,56 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
             if (membership != null) {
                 membership.close();
             }
-            sweepStopped(false);
+            gate.sweep(this);
+            releaseAbandoned(false);
+            if (isNeeded()) {
+                sweepStopped();
+            } else {
+                loop.terminationFuture().removeListener(whenLoopEnds);
+            }
         }
+    }
+
+    private boolean isNeeded() {
+        return gate.openConnections() > 0 || !answered.isEmpty();
     }
 
     /**
      * Sweeps while anything is counted. Not by the loop that has accepted, which may end now, as that of a connection may:
-     * then Netty loses tasks, and with them the news that a channel is closed, or even its registration.
+     * then Netty loses tasks, and with them the news that a channel is closed, or even its registration. A client that
+     * stays must not keep the process: so it is a daemon.
      */
-    private void sweepStopped(boolean again) {
-        gate.sweep(this);
+    private void sweepStopped() {
+        try {
+            Thread sweeper = new Thread(this::sweepWhileNeeded, "connlimit-stopped-server");
+            sweeper.setDaemon(true);
+            sweeper.start();
+        } catch (Throwable error) {
+            gate.report("the connections that a stopped server has left will have no deadlines", error);
+        }
+    }
+
+    private void sweepWhileNeeded() {
+        long lookMillis = STOPPED_MILLIS;
+        long lookedNanos = System.nanoTime();
+        while (isNeeded()) {
+            try {
+                Thread.sleep(Math.min(lookMillis, gate.sweep(this)));
+            } catch (InterruptedException anybody) {
+                // It ends with the connections.
+            }
+            if (System.nanoTime() - lookedNanos >= TimeUnit.MILLISECONDS.toNanos(lookMillis)) {
+                releaseAbandoned(true);
+                lookMillis = Math.min(2 * lookMillis, MAX_STOPPED_MILLIS);
+                lookedNanos = System.nanoTime();
+            }
+        }
+        loop.terminationFuture().removeListener(whenLoopEnds);
+    }
+
+    private void releaseAbandoned(boolean settled) {
         gate.releaseClosed(channel -> {
-            if (!isAbandoned(channel, again)) {
+            if (!isAbandoned(channel, settled)) {
                 // Closed or not: its loop tells when it is.
                 return true;
             }
@@ -125,11 +206,6 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
                 closeAbandoned(channel);
                 endAnswer(channel);
             });
-        }
-        if (gate.openConnections() > 0 || !answered.isEmpty()) {
-            GlobalEventExecutor.INSTANCE.schedule(() -> sweepStopped(true), STOPPED_MILLIS, TimeUnit.MILLISECONDS);
-        } else {
-            loop.terminationFuture().removeListener(whenLoopEnds);
         }
     }
 
@@ -165,6 +241,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     boolean admit(Channel accepted) {
         boolean admitted = mayGoOn(accepted);
         if (!admitted) {
+            releaseElsewhere(accepted);
             refuse(accepted);
         }
         return admitted;
@@ -178,6 +255,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     boolean admitLate(Channel accepted) {
         boolean admitted = mayGoOn(accepted);
         if (!admitted) {
+            releaseElsewhere(accepted);
             end(accepted, peer(accepted));
         }
         return admitted;
@@ -185,13 +263,35 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
 
     private boolean mayGoOn(Channel accepted) {
         try {
-            SocketAddress remote = accepted.remoteAddress();
-            return remote != null && !(remote instanceof InetSocketAddress) || count(accepted, peer(accepted));
+            if (isUnlimited(accepted)) {
+                return true;
+            }
+            InetAddress peer = peer(accepted);
+            // Some transports do not know a client any more that has left already.
+            return peer != null && count(accepted, peer);
         } catch (Throwable error) {
             gate.release(accepted);
             gate.report("letting a connection in failed, onError decides", error);
             return gate.limiter().limits().onError() == ErrorPolicy.ADMIT;
         }
+    }
+
+    /** A connection that is counted already, or whose addresses are none of IP. */
+    private boolean isUnlimited(Channel accepted) {
+        List<Acceptor> before = ConnectionLimitHandler.acceptors(accepted);
+        for (int i = 0; i < before.size(); i++) {
+            if (before.get(i).gate.limiter() == gate.limiter()) {
+                return true;
+            }
+        }
+        SocketAddress remote = accepted.remoteAddress();
+        SocketAddress known = remote == null ? accepted.parent().localAddress() : remote;
+        return known != null && !(known instanceof InetSocketAddress);
+    }
+
+    /** It does not go on, so it does not count for the limiters of other handlers either. */
+    private static void releaseElsewhere(Channel refused) {
+        ConnectionLimitHandler.acceptors(refused).forEach(before -> before.gate.release(refused));
     }
 
     /** {@code null} if the client has left already, or has no IP address. */
@@ -206,12 +306,22 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         if (!(toProve ? gate.admit(accepted, peer, firstPhase) : gate.admit(accepted, peer))) {
             return false;
         }
-        accepted.attr(ConnectionLimitHandler.ACCEPTOR).set(this);
+        belongsTo(accepted);
         accepted.closeFuture().addListener(closed -> gate.release(accepted));
         if (toProve) {
             accepted.pipeline().addFirst(new ProgressHandler(gate));
         }
         return true;
+    }
+
+    private void belongsTo(Channel accepted) {
+        List<Acceptor> before = ConnectionLimitHandler.acceptors(accepted);
+        List<Acceptor> all = alone;
+        if (!before.isEmpty()) {
+            all = new ArrayList<>(before);
+            all.add(this);
+        }
+        accepted.attr(ConnectionLimitHandler.ACCEPTORS).set(all);
     }
 
     private void refuse(Channel refused) {
@@ -244,12 +354,11 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
             return false;
         }
         try {
-            answered.put(refused, place);
-            refused.closeFuture().addListener(closed -> endAnswer(refused));
-            refused.config().setRecvByteBufAllocator(AnsweringHandler.littleAtATime());
-            refused.pipeline().addLast(new AnsweringHandler());
+            beginAnswer(refused, place);
             loop.register(refused).addListener(registered -> {
-                if (!registered.isSuccess()) {
+                if (registered.isSuccess()) {
+                    LingeringHandler.finish(refused, Unpooled.wrappedBuffer(Refusal.httpResponse()));
+                } else {
                     endAnswer(refused);
                     refused.unsafe().closeForcibly();
                 }
@@ -260,6 +369,13 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
             place.close();
             throw error;
         }
+    }
+
+    private void beginAnswer(Channel refused, RefusalBudget.Place place) {
+        answered.put(refused, place);
+        refused.closeFuture().addListener(closed -> endAnswer(refused));
+        refused.config().setRecvByteBufAllocator(LingeringHandler.littleAtATime());
+        refused.pipeline().addFirst(new LingeringHandler());
     }
 
     private void endAnswer(Channel channel) {
@@ -273,20 +389,43 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     private void handOver(Channel refused, InetAddress peer) {
         refused.config().setAutoRead(false);
         loop.register(refused).addListener(registered -> {
-            try {
-                if (registered.isSuccess()) {
-                    refusalHandler.refuse(refused, peer);
-                }
-            } catch (Throwable error) {
-                gate.report("refusing a connection failed", error);
-            } finally {
-                if (registered.isSuccess()) {
-                    refused.close();
-                } else {
-                    refused.unsafe().closeForcibly();
-                }
+            if (registered.isSuccess()) {
+                handle(refused, peer);
+            } else {
+                refused.unsafe().closeForcibly();
             }
         });
+    }
+
+    /** Has a handler end a connection, and closes it. To be called by its event loop. */
+    private void handle(Channel refused, InetAddress client) {
+        try {
+            refusalHandler.refuse(refused, client);
+            if (finishAnswer(refused, client)) {
+                return;
+            }
+        } catch (Throwable error) {
+            gate.report("refusing a connection failed", error);
+        }
+        refused.unsafe().close(refused.newPromise());
+    }
+
+    /** Has the rest of an answer written that a socket does not take at once, within budget. */
+    private boolean finishAnswer(Channel refused, InetAddress client) {
+        ChannelOutboundBuffer answer = refused.unsafe().outboundBuffer();
+        if (answer == null || answer.totalPendingWriteBytes() == 0) {
+            return false;
+        }
+        RefusalBudget.Place place = gate.tryRespond(client, false).orElse(null);
+        if (place == null) {
+            // Half an answer must not look like a whole one.
+            resetOnClose(refused);
+            return false;
+        }
+        beginAnswer(refused, place);
+        refused.config().setAutoRead(true);
+        LingeringHandler.finish(refused, Unpooled.EMPTY_BUFFER);
+        return true;
     }
 
     /**
@@ -305,14 +444,11 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
 
     /** Ends a refused connection that its event loop serves already; to be called by that. */
     private void end(Channel refused, InetAddress client) {
-        try {
-            if (refusalHandler != null && client != null) {
-                refusalHandler.refuse(refused, client);
-            } else if (gate.limiter().limits().refuse() != Refusal.CLOSE) {
-                resetOnClose(refused);
-            }
-        } catch (Throwable error) {
-            gate.report("refusing a connection failed", error);
+        if (refusalHandler != null && client != null) {
+            handle(refused, client);
+            return;
+        } else if (gate.limiter().limits().refuse() != Refusal.CLOSE) {
+            resetOnClose(refused);
         }
         refused.unsafe().close(refused.newPromise());
     }
@@ -330,7 +466,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     }
 
     /** A transport without this option closes in its own way. */
-    private static void resetOnClose(Channel channel) {
+    static void resetOnClose(Channel channel) {
         try {
             channel.config().setOption(ChannelOption.SO_LINGER, 0);
         } catch (ChannelException closedAlready) {
@@ -344,7 +480,22 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     }
 
     @Override
+    public boolean isUndecided(Channel channel, ConnectionPhase phase) {
+        LateCheck check = lateChecks.get(channel);
+        if (check == null) {
+            channel.closeFuture().addListener(closed -> lateChecks.remove(channel));
+        }
+        if (check == null || check.phase() != phase) {
+            check = new LateCheck(channel, gate, phase);
+            lateChecks.put(channel, check);
+            check.begin();
+        }
+        return !check.isLate();
+    }
+
+    @Override
     public boolean closeExpired(Channel channel, ConnectionPhase phase) {
+        lateChecks.remove(channel);
         resetOnClose(channel);
         // Not through its pipeline: a handler of TLS would say goodbye first, and wait for that to be sent.
         try {

@@ -9,11 +9,13 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ServerChannel;
-import io.netty.util.Attribute;
 import io.netty.util.AttributeKey;
 import java.net.InetAddress;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Limits the connections that a Netty server accepts. It is the handler of the server's own channel:
@@ -27,7 +29,9 @@ import java.util.Optional;
  * {@link io.github.connlimit.Refusal#RESET}: TLS is up to handlers that a refused connection does not have.
  *
  * <p>Channels whose remote address is no IP address, such as Unix domain sockets, are not limited. One handler may serve
- * several server channels, in Netty 4.1 and 4.2, with any transport. This class is thread-safe.
+ * several server channels, in Netty 4.1 and 4.2, with any transport. It may be added to a live server channel, replaced, or
+ * removed: what it has accepted counts until it is closed. Several handlers on one channel limit by each of their limiters,
+ * and the first one's has the {@linkplain #permit permit}. This class is thread-safe.
  *
  * @since 0.1.0
  */
@@ -36,12 +40,16 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimitHandler.class.getName());
 
-    /** The gate of a server channel, and of each connection that it has admitted. */
-    static final AttributeKey<Acceptor> ACCEPTOR = AttributeKey.valueOf(ConnectionLimitHandler.class, "acceptor");
+    /** What a connection was admitted by: one for each limiter that counts it. */
+    static final AttributeKey<List<Acceptor>> ACCEPTORS =
+            AttributeKey.valueOf(ConnectionLimitHandler.class, "acceptors");
 
     private final ConnectionLimiter limiter;
     private final ConnectionPhase firstPhase;
     private final RefusalHandler<? super Channel> refusalHandler;
+
+    /** One for each server channel. */
+    private final Map<Channel, Acceptor> acceptors = new ConcurrentHashMap<>();
 
     /**
      * Creates a handler for a server in clear text, or one where it is not known what comes first.
@@ -93,18 +101,27 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      */
     public static Optional<ConnectionPermit> permit(Channel channel) {
         for (Channel one = channel; one != null; one = one.parent()) {
-            Acceptor acceptor = one.attr(ACCEPTOR).get();
-            if (acceptor != null) {
-                return acceptor.permit(one);
+            List<Acceptor> all = acceptors(one);
+            if (!all.isEmpty()) {
+                return all.get(0).permit(one);
             }
         }
         return Optional.empty();
     }
 
+    static List<Acceptor> acceptors(Channel connection) {
+        List<Acceptor> all = connection.attr(ACCEPTORS).get();
+        return all == null ? List.of() : all;
+    }
+
     /** Counts a connection for this client; ends it if the client is at a limit, and returns false. */
     static boolean reassign(Channel channel, InetAddress client) {
-        Acceptor acceptor = channel.attr(ACCEPTOR).get();
-        return acceptor == null || acceptor.reassign(channel, client);
+        for (Acceptor acceptor : acceptors(channel)) {
+            if (!acceptor.reassign(channel, client)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /**
@@ -118,30 +135,33 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      */
     public boolean admitLate(Channel accepted) {
         return !(accepted.parent() instanceof ServerChannel server)
-                || accepted.attr(ACCEPTOR).get() != null
                 || acceptor(server).admitLate(accepted);
     }
 
-    private Acceptor acceptor(Channel server) {
-        Attribute<Acceptor> attribute = server.attr(ACCEPTOR);
-        Acceptor present = attribute.get();
+    /** @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it; the server channel is closed */
+    Acceptor acceptor(Channel server) {
+        Acceptor present = acceptors.get(server);
         if (present != null) {
             return present;
         }
         Acceptor made = new Acceptor(limiter, firstPhase, refusalHandler, server.eventLoop());
-        present = attribute.setIfAbsent(made);
+        present = acceptors.putIfAbsent(server, made);
         if (present != null) {
             return present;
         }
         try {
             made.start();
         } catch (IllegalArgumentException cannot) {
+            acceptors.remove(server);
             // Netty would go on without this handler, and so without limits.
             LOGGER.log(System.Logger.Level.ERROR, "closing " + server + ": " + cannot.getMessage());
             server.close();
             throw cannot;
         }
-        server.closeFuture().addListener(closed -> made.stop());
+        server.closeFuture().addListener(closed -> {
+            acceptors.remove(server, made);
+            made.stop();
+        });
         return made;
     }
 
@@ -150,10 +170,15 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      *
      * @param context of that channel
      * @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it; the channel is closed
+     * @throws IllegalStateException if the channel is not that of a server
      */
     @Override
     public void handlerAdded(ChannelHandlerContext context) {
-        acceptor(context.channel());
+        if (!(context.channel() instanceof ServerChannel server)) {
+            throw new IllegalStateException("a ConnectionLimitHandler belongs to the channel of a server, and not to "
+                    + context.channel() + ": use ServerBootstrap.handler, not childHandler");
+        }
+        acceptor(server).added();
     }
 
     /**
@@ -164,8 +189,9 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      */
     @Override
     public void handlerRemoved(ChannelHandlerContext context) {
-        Acceptor acceptor = context.channel().attr(ACCEPTOR).getAndSet(null);
-        if (acceptor != null) {
+        Acceptor acceptor = acceptors.get(context.channel());
+        if (acceptor != null && acceptor.removed()) {
+            acceptors.remove(context.channel(), acceptor);
             acceptor.stop();
         }
     }
@@ -178,11 +204,13 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
      */
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-        if (!(message instanceof Channel accepted)) {
+        Acceptor acceptor = message instanceof Channel ? acceptors.get(context.channel()) : null;
+        if (acceptor == null) {
+            // None of a handler that is being removed.
             context.fireChannelRead(message);
             return;
         }
-        Acceptor acceptor = context.channel().attr(ACCEPTOR).get();
+        Channel accepted = (Channel) message;
         if (acceptor.admit(accepted)) {
             context.fireChannelRead(accepted);
             acceptor.passedOn(accepted);

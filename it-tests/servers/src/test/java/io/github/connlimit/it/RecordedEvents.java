@@ -70,7 +70,7 @@ final class RecordedEvents implements LimiterListener {
         return current.getName().startsWith("Cleaner-")
                 || methods.contains("io.github.connlimit.ConnectionGate.releaseAllBut")
                         && !methods.contains("io.github.connlimit.tomcat.ProtocolLimit.closeForgotten")
-                        && !methods.contains("io.github.connlimit.netty.Acceptor.sweepStopped");
+                        && !methods.contains("io.github.connlimit.netty.Acceptor.releaseAbandoned");
     }
 
     private static <K> void add(Map<K, LongAdder> counts, K key) {

@@ -1,9 +1,7 @@
 package io.github.connlimit.netty;
 
-import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -15,10 +13,10 @@ import io.netty.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The only handler of a refused connection that is answered. It answers at once, and reads on for a moment: a close with
+ * The first handler of a refused connection whose answer is to reach the client. It reads on for a moment: a close with
  * unread bytes would be a reset, and the answer would be lost. Used by one event loop.
  */
-final class AnsweringHandler extends ChannelInboundHandlerAdapter {
+final class LingeringHandler extends ChannelInboundHandlerAdapter {
 
     private static final int READ_BYTES = 8 * 1024;
 
@@ -29,17 +27,28 @@ final class AnsweringHandler extends ChannelInboundHandlerAdapter {
         return new FixedRecvByteBufAllocator(READ_BYTES).maxMessagesPerRead(1);
     }
 
-    @Override
-    public void channelActive(ChannelHandlerContext context) {
-        Channel channel = context.channel();
-        Future<?> deadline = context.executor()
-                .schedule(() -> context.close(), RefusalBudget.MAX_LINGER_MILLIS, TimeUnit.MILLISECONDS);
+    /** Writes the end of the answer, and closes when the client has, or when time is up: then, half an answer is reset. */
+    static void finish(Channel channel, ByteBuf last) {
+        // By the first handler, so that it is nobody else's message.
+        Future<?> written = channel.pipeline()
+                .firstContext()
+                .writeAndFlush(last)
+                .addListener(end -> {
+                    if (end.isSuccess() && channel instanceof DuplexChannel duplex) {
+                        duplex.shutdownOutput();
+                    }
+                });
+        Future<?> deadline = channel.eventLoop()
+                .schedule(
+                        () -> {
+                            if (!written.isDone()) {
+                                Acceptor.resetOnClose(channel);
+                            }
+                            channel.close();
+                        },
+                        RefusalBudget.MAX_LINGER_MILLIS,
+                        TimeUnit.MILLISECONDS);
         channel.closeFuture().addListener(closed -> deadline.cancel(false));
-        context.writeAndFlush(Unpooled.wrappedBuffer(Refusal.httpResponse())).addListener(written -> {
-            if (written.isSuccess() && channel instanceof DuplexChannel duplex) {
-                duplex.shutdownOutput();
-            }
-        });
     }
 
     @Override

@@ -1,34 +1,24 @@
-package io.github.connlimit.it;
+package io.github.connlimit.netty;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
-import io.github.connlimit.netty.ConnectionLimitChannelFactory;
-import io.github.connlimit.netty.ConnectionLimitHandler;
-import io.github.connlimit.netty.ConnectionLimitProxyHandler;
-import io.github.connlimit.testing.TestCertificate;
 import io.netty.bootstrap.ServerBootstrap;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.DefaultChannelId;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
-import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
-import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.uring.IoUring;
@@ -38,163 +28,56 @@ import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
 import io.netty.handler.ssl.OptionalSslHandler;
 import io.netty.handler.ssl.SniHandler;
 import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
-import javax.net.ssl.KeyManagerFactory;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is special about Netty: pipelines of all kinds, and transports. On Netty 4.2 only, by whose names they go. */
-@Timeout(120)
-class NettyIT {
+/** What is special about Netty: pipelines of all kinds, and transports. */
+class NettyTest extends ServerTest {
 
-    private static final String ALICE = "127.0.0.2";
-    private static final String BOB = "127.0.0.3";
-    private static final String PROXY = "127.0.0.9";
-    private static final byte[] OK =
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK".getBytes(StandardCharsets.US_ASCII);
+    private static final String GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-    private final RecordedEvents events = new RecordedEvents();
-    private final ConnectionLimiter limiter = new ConnectionLimiter(TestBed.limits(3), events);
-    private final List<EventLoopGroup> groups = new ArrayList<>();
-    private final List<Channel> children = new CopyOnWriteArrayList<>();
-    private final List<TestConnection> connections = new ArrayList<>();
+    /** A request with a body that a server does not read at once. */
+    private static final String POST =
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + "x".repeat(300_000);
 
-    private EventLoopGroup nio() {
-        return ended(new MultiThreadIoEventLoopGroup(2, NioIoHandler.newFactory()));
-    }
-
-    /** Ends a group after the test. */
-    private EventLoopGroup ended(EventLoopGroup group) {
-        groups.add(group);
-        return group;
-    }
-
-    private Channel start(
-            ConnectionLimitHandler handler,
-            EventLoopGroup acceptors,
-            EventLoopGroup workers,
-            Class<? extends ServerChannel> transport,
-            SocketAddress address,
-            Consumer<Channel> front)
-            throws InterruptedException {
-        return new ServerBootstrap()
-                .group(acceptors, workers)
-                .channel(transport)
-                .handler(handler)
-                .childHandler(new ChannelInitializer<Channel>() {
-                    @Override
-                    protected void initChannel(Channel channel) {
-                        children.add(channel);
-                        front.accept(withAnswer(channel));
-                    }
-                })
-                .bind(address)
-                .sync()
-                .channel();
-    }
-
-    private Channel start(Consumer<Channel> front) throws InterruptedException {
-        EventLoopGroup group = nio();
-        return start(
-                new ConnectionLimitHandler(limiter, ConnectionPhase.HANDSHAKE),
-                group,
-                group,
-                NioServerSocketChannel.class,
-                anyPort(),
-                front);
-    }
-
-    private static InetSocketAddress anyPort() {
-        return new InetSocketAddress(TestBed.SERVER, 0);
-    }
-
-    private TestConnection connect(String from, Channel server) throws IOException {
-        int port = ((InetSocketAddress) server.localAddress()).getPort();
-        TestConnection connection = new TestConnection(from, TestBed.SERVER, port);
-        connections.add(connection);
-        return connection;
-    }
-
-    private boolean isServed(TestConnection connection) {
-        try {
-            return connection.get("/").status() == 200;
-        } catch (IOException refused) {
-            return false;
-        }
-    }
-
-    @AfterEach
-    void endAtZero() throws Exception {
-        for (TestConnection connection : connections) {
-            connection.close();
-        }
-        for (EventLoopGroup group : groups) {
-            group.shutdownGracefully(0, 10, TimeUnit.SECONDS).sync();
-        }
-        TestBed.awaitUntil("nothing counted", () -> {
-            assertThat(limiter.snapshot().openConnections()).isZero();
-            assertThat(limiter.snapshot().clients()).isZero();
-        });
-        assertThat(events.closedByClient()).isEqualTo(events.admittedByClient());
-    }
-
-    /** Answers each piece of a request that ends it. */
-    private static final class Answer extends SimpleChannelInboundHandler<ByteBuf> {
-
-        @Override
-        protected void channelRead0(ChannelHandlerContext context, ByteBuf bytes) {
-            if (bytes.toString(StandardCharsets.US_ASCII).endsWith("\r\n\r\n")) {
-                context.writeAndFlush(Unpooled.wrappedBuffer(OK));
-            }
-        }
-
-        @Override
-        public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-            context.close();
-        }
-    }
+    /** The beginning of a record and of the message in it, whose ends do not come. */
+    private static final byte[] HALF_A_CLIENT_HELLO =
+            HexFormat.of().parseHex("1603010200" + "010001fc" + "0303" + "5a".repeat(64));
 
     /** Where TLS is in the pipeline. */
     enum Tls {
         FIRST {
             @Override
             void add(Channel channel) throws Exception {
-                channel.pipeline().addFirst(context().newHandler(channel.alloc()));
+                channel.pipeline().addFirst(tls().newHandler(channel.alloc()));
             }
         },
         BEFORE_THE_APPLICATION {
             @Override
             void add(Channel channel) throws Exception {
-                channel.pipeline().addBefore(answer(channel), null, context().newHandler(channel.alloc()));
+                channel.pipeline().addBefore(answer(channel), null, tls().newHandler(channel.alloc()));
             }
         },
         BY_SERVER_NAME {
             @Override
             void add(Channel channel) throws Exception {
-                SslContext context = context();
+                SslContext context = tls();
                 channel.pipeline()
                         .addBefore(
                                 answer(channel), null, new SniHandler((host, promise) -> promise.setSuccess(context)));
@@ -203,7 +86,7 @@ class NettyIT {
         IF_IT_BEGINS_SO {
             @Override
             void add(Channel channel) throws Exception {
-                channel.pipeline().addBefore(answer(channel), null, new OptionalSslHandler(context()));
+                channel.pipeline().addBefore(answer(channel), null, new OptionalSslHandler(tls()));
             }
         };
 
@@ -211,14 +94,6 @@ class NettyIT {
 
         private static String answer(Channel channel) {
             return channel.pipeline().context(Answer.class).name();
-        }
-
-        private static SslContext context() throws Exception {
-            KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-            keys.init(TestCertificate.keyStore(), TestCertificate.PASSWORD.toCharArray());
-            return SslContextBuilder.forServer(keys)
-                    .sslProvider(SslProvider.JDK)
-                    .build();
         }
 
         void addTo(Channel channel) {
@@ -231,10 +106,7 @@ class NettyIT {
     }
 
     private void hurry() {
-        limiter.reconfigure(limits -> limits.toBuilder()
-                .maxPerClient(100)
-                .handshakeTimeout(Duration.ofMillis(1500))
-                .build());
+        timeout(1500);
     }
 
     @ParameterizedTest
@@ -242,24 +114,22 @@ class NettyIT {
     void tlsIsFoundWhereverItIs(Tls place) throws Exception {
         hurry();
         Channel server = start(place::addTo);
-        TestConnection served = TestBed.inTime(() -> {
-            TestConnection connection = connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
+        Client served = inTime(() -> {
+            Client connection = secure(connect(ALICE, server));
             connection.get("/");
             return connection;
         });
-        int before = events.timedOut().size();
-        TestConnection silent = connect(BOB, server);
-        TestConnection half = connect(BOB, server).write(TlsContract.HALF_A_CLIENT_HELLO);
+        int before = timedOut.size();
+        Client silent = connect(BOB, server);
+        Client half = connect(BOB, server).write(HALF_A_CLIENT_HELLO);
         silent.awaitEnd();
         half.awaitEnd();
-        TestConnection withoutRequest = connect(BOB, server).handshake(TestCertificate.clientContext(), "http/1.1");
+        Client withoutRequest = secure(connect(BOB, server));
         withoutRequest.awaitEnd();
-        TestBed.awaitUntil(
+        awaitUntil(
                 "three connections that were closed at their deadline",
-                () -> assertThat(events.timedOut().stream().skip(before))
-                        .extracting(RecordedEvents.TimedOut::phase)
-                        .containsExactly(
-                                ConnectionPhase.HANDSHAKE, ConnectionPhase.HANDSHAKE, ConnectionPhase.FIRST_BYTE));
+                () -> assertThat(timedOut.subList(before, timedOut.size()))
+                        .containsExactly(BOB + " HANDSHAKE", BOB + " HANDSHAKE", BOB + " FIRST_BYTE"));
         // Long after its own deadlines.
         assertThat(served.get("/").status()).isEqualTo(200);
         assertThat(limiter.snapshot().openConnections()).isEqualTo(1);
@@ -269,16 +139,16 @@ class NettyIT {
     void clearTextIsFoundWhereTlsMayBe() throws Exception {
         hurry();
         Channel server = start(Tls.IF_IT_BEGINS_SO::addTo);
-        TestConnection served = TestBed.inTime(() -> {
-            TestConnection connection = connect(ALICE, server);
+        Client served = inTime(() -> {
+            Client connection = connect(ALICE, server);
             connection.get("/");
             return connection;
         });
-        int before = events.timedOut().size();
+        int before = timedOut.size();
         connect(BOB, server).awaitEnd();
-        TestBed.awaitUntil(
+        awaitUntil(
                 "a connection that was closed at its deadline",
-                () -> assertThat(events.timedOut()).hasSizeGreaterThan(before));
+                () -> assertThat(timedOut).hasSizeGreaterThan(before));
         assertThat(served.get("/").status()).isEqualTo(200);
     }
 
@@ -295,7 +165,7 @@ class NettyIT {
         });
     }
 
-    private TestConnection through(String peer, String client, Channel server) throws IOException {
+    private Client through(String peer, String client, Channel server) throws IOException {
         return connect(peer, server).write("PROXY TCP4 " + client + " 127.0.0.1 1000 2000\r\n");
     }
 
@@ -304,33 +174,28 @@ class NettyIT {
     void behindAProxyConnectionsCountForTheClientInTheHeader(boolean tls) throws Exception {
         Channel server = startBehindProxy(tls);
         for (int i = 0; i < 3; i++) {
-            TestConnection connection = through(PROXY, "192.0.2.1", server);
+            Client connection = through(PROXY, "192.0.2.1", server);
             assertThat(isServed(tls ? secure(connection) : connection)).isTrue();
         }
         assertThat(limiter.openConnections(InetAddress.getByName("192.0.2.1"))).isEqualTo(3);
         assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isZero();
-        TestBed.awaitUntil(
+        awaitUntil(
                 "all established",
                 () -> assertThat(limiter.snapshot().pendingConnections()).isZero());
 
-        TestConnection refused =
-                connect(PROXY, server).write("PROXY TCP4 192.0.2.1 127.0.0.1 1000 2000\r\n" + RespondContract.GET);
-        assertThat(refused.awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
-        assertThat(events.refused()).isEqualTo(1);
+        Client refused = connect(PROXY, server).write("PROXY TCP4 192.0.2.1 127.0.0.1 1000 2000\r\n" + GET);
+        assertThat(refused.awaitEnd()).isEqualTo(Client.Ending.RESET);
+        assertThat(limiter.snapshot().refused()).isEqualTo(1);
 
-        TestConnection other = through(PROXY, "192.0.2.2", server);
+        Client other = through(PROXY, "192.0.2.2", server);
         assertThat(isServed(tls ? secure(other) : other)).isTrue();
-        TestConnection scoped = connect(PROXY, server).write("PROXY TCP6 2001:db8::1%1 ::1 1000 2000\r\n");
+        Client scoped = connect(PROXY, server).write("PROXY TCP6 2001:db8::1%1 ::1 1000 2000\r\n");
         assertThat(isServed(tls ? secure(scoped) : scoped)).isTrue();
         assertThat(limiter.openConnections(InetAddress.getByName("2001:db8::1")))
                 .isEqualTo(1);
-        TestConnection check = connect(PROXY, server).write("PROXY UNKNOWN\r\n");
+        Client check = connect(PROXY, server).write("PROXY UNKNOWN\r\n");
         assertThat(isServed(tls ? secure(check) : check)).isTrue();
         assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isEqualTo(1);
-    }
-
-    private static TestConnection secure(TestConnection connection) throws Exception {
-        return connection.handshake(TestCertificate.clientContext(), "http/1.1");
     }
 
     @Test
@@ -340,7 +205,7 @@ class NettyIT {
             assertThat(isServed(through(ALICE, "192.0.2." + i, server))).isTrue();
         }
         assertThat(limiter.openConnections(InetAddress.getByName(ALICE))).isEqualTo(3);
-        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(Client.Ending.RESET);
     }
 
     @Test
@@ -349,21 +214,22 @@ class NettyIT {
         Channel server = startBehindProxy(false);
         through(PROXY, "192.0.2.1", server).awaitEnd();
         connect(PROXY, server).write("PROXY TCP4 192.0.2.1").awaitEnd();
-        TestBed.awaitUntil(
+        awaitUntil(
                 "two connections that were closed at their deadline",
-                () -> assertThat(events.timedOut()).hasSize(2));
+                () -> assertThat(timedOut).hasSize(2));
     }
 
     @Test
     void anEstablishedConnectionHasNothingOfItInItsPipeline() throws Exception {
         Channel server = start(Tls.BEFORE_THE_APPLICATION::addTo);
-        TestConnection connection = connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
+        Client connection = secure(connect(ALICE, server));
         assertThat(connection.get("/").status()).isEqualTo(200);
-        TestBed.awaitUntil(
+        awaitUntil(
                 "its handlers have gone",
                 () -> assertThat(children.get(0).pipeline().toMap().entrySet())
                         .extracting(Map.Entry::getValue)
-                        .noneMatch(handler -> handler.getClass().getName().startsWith("io.github.connlimit.netty")));
+                        .noneMatch(
+                                handler -> handler.getClass().getName().startsWith(ProgressHandler.class.getName())));
         assertThat(limiter.snapshot().pendingConnections()).isZero();
     }
 
@@ -386,15 +252,10 @@ class NettyIT {
         // end::netty[]
         Channel server = bootstrap.bind(anyPort()).sync().channel();
         for (int i = 0; i < 3; i++) {
-            TestConnection connection = connect(ALICE, server).handshake(TestCertificate.clientContext(), "http/1.1");
+            Client connection = secure(connect(ALICE, server));
             assertThat(isServed(connection)).isTrue();
         }
-        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
-    }
-
-    private static Channel withAnswer(Channel channel) {
-        channel.pipeline().addLast(new Answer());
-        return channel;
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(Client.Ending.RESET);
     }
 
     @Test
@@ -402,7 +263,8 @@ class NettyIT {
         limiter.reconfigure(limits ->
                 limits.toBuilder().maxPerClient(20).reservedConnections(1).build());
         Channel server = start(channel -> {});
-        assertThat(isServed(connect(ALICE, server))).isTrue();
+        Client first = connect(ALICE, server);
+        assertThat(isServed(first)).isTrue();
         Channel connection = children.get(0);
         EmbeddedChannel channel =
                 new EmbeddedChannel(connection, DefaultChannelId.newInstance(), true, false, new Answer());
@@ -417,8 +279,8 @@ class NettyIT {
         channel.close();
         assertThat(limiter.snapshot().streams()).isZero();
         assertThat(ConnectionLimitHandler.permit(new EmbeddedChannel())).isEmpty();
-        connections.get(0).close();
-        TestBed.awaitUntil(
+        first.close();
+        awaitUntil(
                 "the end of the connection",
                 () -> assertThat(ConnectionLimitHandler.permit(connection)).isEmpty());
     }
@@ -431,15 +293,16 @@ class NettyIT {
         for (int i = 0; i < 2; i++) {
             servers.add(start(handler, group, group, NioServerSocketChannel.class, anyPort(), channel -> {}));
         }
-        assertThat(isServed(connect(ALICE, servers.get(0)))).isTrue();
+        Client first = connect(ALICE, servers.get(0));
+        assertThat(isServed(first)).isTrue();
         assertThat(isServed(connect(ALICE, servers.get(1)))).isTrue();
         servers.get(0).close().sync();
         // Its connection is still open, and still counts.
-        assertThat(isServed(connections.get(0))).isTrue();
+        assertThat(isServed(first)).isTrue();
         assertThat(isServed(connect(ALICE, servers.get(1)))).isTrue();
         assertThat(isServed(connect(ALICE, servers.get(1)))).isFalse();
-        connections.get(0).close();
-        TestBed.awaitUntil(
+        first.close();
+        awaitUntil(
                 "a place for another one",
                 () -> assertThat(limiter.snapshot().openConnections()).isEqualTo(2));
         assertThat(isServed(connect(ALICE, servers.get(1)))).isTrue();
@@ -463,23 +326,22 @@ class NettyIT {
                 .bind(anyPort())
                 .sync()
                 .channel();
-        List<TestConnection> served = new ArrayList<>();
+        List<Client> served = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
             served.add(connect(ALICE, server));
             assertThat(isServed(served.get(i))).isTrue();
         }
-        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(Client.Ending.RESET);
 
         server.pipeline().addFirst(handler);
 
-        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(Client.Ending.RESET);
         assertThat(isServed(connect(BOB, server))).isTrue();
         served.get(0).close();
-        TestBed.awaitUntil(
-                "room", () -> assertThat(isServed(connect(ALICE, server))).isTrue());
-        assertThat(events.admitted()).isEqualTo(5);
+        awaitUntil("room", () -> assertThat(isServed(connect(ALICE, server))).isTrue());
+        assertThat(limiter.snapshot().admitted()).isEqualTo(5);
         // What counts already is not looked at again.
-        for (TestConnection connection : served.subList(1, 3)) {
+        for (Client connection : served.subList(1, 3)) {
             assertThat(isServed(connection)).isTrue();
         }
     }
@@ -495,7 +357,7 @@ class NettyIT {
         for (int i = 0; i < 3; i++) {
             assertThat(isServed(connect(ALICE, server))).isTrue();
         }
-        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(Client.Ending.RESET);
         assertThat(isServed(connect(BOB, server))).isTrue();
     }
 
@@ -537,10 +399,17 @@ class NettyIT {
         for (int i = 0; i < 10; i++) {
             connect(ALICE, server).awaitEnd();
         }
-        TestBed.awaitUntil(
+        awaitUntil(
                 "all given back",
                 () -> assertThat(limiter.snapshot().openConnections()).isZero());
         assertThat(limiter.snapshot().admitted()).isEqualTo(10);
+    }
+
+    private static void assertTooManyRequests(Client refused) throws IOException {
+        Client.Response response = refused.response();
+        assertThat(response.status()).isEqualTo(429);
+        assertThat(response.headers()).containsEntry("retry-after", "1").containsEntry("connection", "close");
+        assertThat(response.body()).isEqualTo("client connection limit reached\n");
     }
 
     @Test
@@ -560,22 +429,22 @@ class NettyIT {
                 new MultiThreadIoEventLoopGroup(2, IoUringIoHandler.newFactory()), IoUringServerSocketChannel.class);
     }
 
-    /** Not given what Netty 4.1 does not have: there, JUnit looks at this class, too. */
     private void assertLimits(EventLoopGroup loops, Class<? extends ServerChannel> transport) throws Exception {
         EventLoopGroup group = ended(loops);
         Channel server = start(new ConnectionLimitHandler(limiter), group, group, transport, anyPort(), channel -> {});
         for (int i = 0; i < 3; i++) {
             assertThat(isServed(connect(ALICE, server))).isTrue();
         }
-        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(TestConnection.Ending.RESET);
+        assertThat(connect(ALICE, server).awaitEnd()).isEqualTo(Client.Ending.RESET);
         assertThat(isServed(connect(BOB, server))).isTrue();
 
         limiter.reconfigure(limits -> limits.toBuilder().refuse(Refusal.RESPOND).build());
-        RespondContract.unlessTooSlow(() -> {
-            TestConnection refused = connect(ALICE, server).write(RespondContract.POST);
-            RespondContract.assertTooManyRequests(refused);
-            assertThat(refused.awaitEnd()).isEqualTo(TestConnection.Ending.END_OF_STREAM);
+        Client.Ending ending = inTime(() -> {
+            Client refused = connect(ALICE, server).write(POST);
+            assertTooManyRequests(refused);
+            return refused.awaitEnd();
         });
+        assertThat(ending).isEqualTo(Client.Ending.END_OF_STREAM);
     }
 
     /** What is being answered is closed with the group, and gives its place back. */
@@ -592,21 +461,21 @@ class NettyIT {
                     NioServerSocketChannel.class,
                     anyPort(),
                     channel -> {});
-            List<TestConnection> served = new ArrayList<>();
+            List<Client> served = new ArrayList<>();
             for (int j = 0; j < 3; j++) {
                 served.add(connect(ALICE, server));
                 assertThat(isServed(served.get(j))).isTrue();
             }
-            TestConnection refused = connect(ALICE, server);
-            RespondContract.assertTooManyRequests(refused);
+            Client refused = connect(ALICE, server);
+            assertTooManyRequests(refused);
             server.close().sync();
             group.shutdownGracefully(0, 10, TimeUnit.SECONDS).sync();
             refused.awaitEnd();
             assertThat(limiter.snapshot().responded()).isEqualTo(i + 1);
-            for (TestConnection connection : served) {
+            for (Client connection : served) {
                 connection.close();
             }
-            TestBed.awaitUntil(
+            awaitUntil(
                     "nothing counted",
                     () -> assertThat(limiter.snapshot().openConnections()).isZero());
         }
