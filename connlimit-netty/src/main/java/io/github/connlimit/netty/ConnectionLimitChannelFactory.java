@@ -52,7 +52,11 @@ public final class ConnectionLimitChannelFactory<C extends ServerChannel> implem
         public void bind(ChannelHandlerContext context, SocketAddress address, ChannelPromise bound) {
             if (address instanceof InetSocketAddress tcp) {
                 try {
-                    handlers.handler(tcp).ifPresent(context.pipeline()::addFirst);
+                    handlers.handler(tcp).ifPresent(handler -> {
+                        // What it throws has to be the failure of the bind: to the pipeline, it would be nothing.
+                        handler.acceptor(context.channel());
+                        context.pipeline().addFirst(handler);
+                    });
                 } catch (Throwable error) {
                     bound.setFailure(error);
                     return;

@@ -4,6 +4,7 @@ import io.github.connlimit.netty.ServerHandlers;
 import io.vertx.core.internal.VertxBootstrap;
 import io.vertx.core.spi.VertxServiceProvider;
 import io.vertx.core.spi.transport.Transport;
+import java.util.Objects;
 
 /**
  * Limits all servers of a Vert.x 5 instance. Vert.x finds it on the class path; there is nothing to call. What limits a
@@ -15,8 +16,20 @@ public final class ConnectionLimitServiceProvider implements VertxServiceProvide
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimitServiceProvider.class.getName());
 
-    /** Made by Vert.x. */
-    public ConnectionLimitServiceProvider() {}
+    /**
+     * Made by Vert.x.
+     *
+     * @throws IllegalStateException if that is another Vert.x
+     */
+    public ConnectionLimitServiceProvider() {
+        try {
+            Objects.requireNonNull(VertxBootstrap.class);
+        } catch (NoClassDefFoundError otherVersion) {
+            throw new IllegalStateException(
+                    "connlimit-vertx is for Vert.x 5, and this is another version: use connlimit-vertx-4, which is for Vert.x 4 and for Quarkus 3, and only one of the two",
+                    otherVersion);
+        }
+    }
 
     /**
      * Called by Vert.x when an instance is made.

@@ -95,6 +95,15 @@ class QuarkusIT {
                 .untilAsserted(() -> assertThat(isServed(port, ALICE)).isTrue());
     }
 
+    /** As {@code application.properties} of the application has it. */
+    @Test
+    void limitsByQuarkusOwnConfiguration() throws Exception {
+        int port = start();
+        for (int i = 0; i < 6; i++) {
+            assertThat(isServed(port, ALICE)).isEqualTo(i < 4);
+        }
+    }
+
     @Test
     void closesWhoSaysNothing() throws Exception {
         int port = start("-Dconnlimit.handshakeTimeout=500ms");

@@ -1,4 +1,4 @@
-package io.github.connlimit.it;
+package io.github.connlimit.vertx;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;

@@ -1,0 +1,188 @@
+package io.github.connlimit.vertx;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.connlimit.netty.ServerHandlers;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.internal.VertxBootstrap;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Enumeration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Vert.x with nothing but the jar on the class path. */
+@Timeout(60)
+class VertxTest {
+
+    private static final String ALICE = "127.0.0.2";
+    private static final String BOB = "127.0.0.3";
+    private static final String LIMIT = "connlimit.maxPerClient";
+
+    private final List<Socket> connections = new ArrayList<>();
+    private Vertx vertx;
+
+    /** Finds these {@link ServerHandlers}. */
+    private static final class Handlers extends ClassLoader {
+
+        private final Enumeration<URL> named;
+
+        private Handlers(Enumeration<URL> named) {
+            super(VertxTest.class.getClassLoader());
+            this.named = named;
+        }
+
+        @Override
+        public Enumeration<URL> getResources(String name) throws IOException {
+            return name.equals("META-INF/services/" + ServerHandlers.class.getName())
+                    ? named
+                    : super.getResources(name);
+        }
+    }
+
+    private void start(String name, String value) {
+        System.setProperty(name, value);
+        try {
+            vertx = Vertx.vertx();
+        } finally {
+            System.clearProperty(name);
+        }
+    }
+
+    private HttpServer listen(String host) throws Exception {
+        return vertx.createHttpServer(new HttpServerOptions().setHost(host).setPort(0))
+                .requestHandler(request -> request.response().end("OK"))
+                .listen()
+                .toCompletionStage()
+                .toCompletableFuture()
+                .get(20, TimeUnit.SECONDS);
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (Socket connection : connections) {
+            connection.close();
+        }
+        if (vertx != null) {
+            vertx.close().toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);
+        }
+    }
+
+    private boolean isServed(HttpServer server, String client) {
+        Socket socket = new Socket();
+        connections.add(socket);
+        try {
+            socket.setSoTimeout(20_000);
+            socket.bind(new InetSocketAddress(client, 0));
+            socket.connect(new InetSocketAddress("127.0.0.1", server.actualPort()), 20_000);
+            socket.getOutputStream()
+                    .write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            byte[] status = socket.getInputStream().readNBytes(12);
+            return new String(status, StandardCharsets.US_ASCII).equals("HTTP/1.1 200");
+        } catch (IOException refused) {
+            return false;
+        }
+    }
+
+    @Test
+    void allServersTogetherHaveTheLimitsOfSystemProperties() throws Exception {
+        start(LIMIT, "3");
+        HttpServer first = listen("127.0.0.1");
+        HttpServer second = listen("127.0.0.1");
+        for (int i = 0; i < 6; i++) {
+            assertThat(isServed(i % 2 == 0 ? first : second, ALICE)).isEqualTo(i < 3);
+        }
+        assertThat(isServed(first, BOB)).isTrue();
+        connections.get(0).close();
+        Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> isServed(second, ALICE));
+    }
+
+    @Test
+    void badSystemPropertiesEndTheStart() {
+        assertThatThrownBy(() -> start(LIMIT, "many"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("property connlimit.maxPerClient: ")
+                .hasMessageContaining("many");
+        assertThatThrownBy(() -> start("connlimit.max-per-client", "3"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("property connlimit.max-per-client: ")
+                .hasMessageContaining("maxPerClient");
+    }
+
+    @Test
+    void aServerThatCannotJoinItsClusterSaysWhatIsMissing() {
+        start("connlimit.clusterUri", "redis://127.0.0.1:1");
+        assertThatThrownBy(() -> listen("127.0.0.1"))
+                .hasStackTraceContaining("clusterUri")
+                .hasStackTraceContaining("connlimit-cluster is not on the class path");
+    }
+
+    @Test
+    void aClassOfTheUsersSaysWhatIsLimited(@TempDir Path directory) throws Exception {
+        Path service = Files.writeString(directory.resolve("handlers"), PublicServers.class.getName());
+        ClassLoader before = Thread.currentThread().getContextClassLoader();
+        Thread.currentThread()
+                .setContextClassLoader(new Handlers(
+                        Collections.enumeration(List.of(service.toUri().toURL()))));
+        try {
+            vertx = Vertx.vertx();
+        } finally {
+            Thread.currentThread().setContextClassLoader(before);
+        }
+        HttpServer internal = listen("127.0.0.1");
+        HttpServer open = listen("0.0.0.0");
+        for (int i = 0; i < 110; i++) {
+            assertThat(isServed(internal, ALICE)).isTrue();
+        }
+        for (int i = 0; i < 60; i++) {
+            assertThat(isServed(open, ALICE)).isEqualTo(i < 50);
+        }
+    }
+
+    /** Where Vert.x is another one. */
+    private static final class OtherVersion extends ClassLoader {
+
+        private OtherVersion() {
+            super(VertxTest.class.getClassLoader());
+        }
+
+        @Override
+        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+            if (name.equals(VertxBootstrap.class.getName())) {
+                throw new ClassNotFoundException(name);
+            } else if (!name.equals(ConnectionLimitServiceProvider.class.getName())) {
+                return super.loadClass(name, resolve);
+            }
+            try (InputStream in = getResourceAsStream(name.replace('.', '/') + ".class")) {
+                byte[] code = in.readAllBytes();
+                return defineClass(name, code, 0, code.length);
+            } catch (IOException error) {
+                throw new ClassNotFoundException(name, error);
+            }
+        }
+    }
+
+    @Test
+    void theWrongModuleSaysWhichIsRight() throws Exception {
+        Class<?> provider = new OtherVersion().loadClass(ConnectionLimitServiceProvider.class.getName());
+        assertThatThrownBy(() -> provider.getConstructor().newInstance())
+                .hasStackTraceContaining("connlimit-vertx is for Vert.x 5")
+                .hasStackTraceContaining("use connlimit-vertx-4");
+    }
+}
