@@ -1,6 +1,7 @@
 package io.github.connlimit.netty;
 
 import io.github.connlimit.Cidr;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.haproxy.HAProxyCommand;
@@ -8,6 +9,8 @@ import io.netty.handler.codec.haproxy.HAProxyMessage;
 import io.netty.handler.codec.haproxy.HAProxyProxiedProtocol.AddressFamily;
 import io.netty.util.ReferenceCountUtil;
 import java.net.InetAddress;
+import java.util.Objects;
+import java.util.function.Function;
 
 /**
  * Counts a connection for the client that its PROXY protocol header names, if a rule exempts its peer; a header from any
@@ -26,10 +29,26 @@ import java.net.InetAddress;
  */
 public final class ConnectionLimitProxyHandler extends ChannelInboundHandlerAdapter {
 
+    /** {@code null} if the header comes to this handler. */
+    private final Function<? super Channel, InetAddress> reader;
+
     private boolean refused;
 
     /** Makes a handler for one connection of a server that has a {@link ConnectionLimitHandler}. */
-    public ConnectionLimitProxyHandler() {}
+    public ConnectionLimitProxyHandler() {
+        reader = null;
+    }
+
+    /**
+     * Makes a handler for one connection of a framework that reads the header itself, and does not pass it on. It stands
+     * right behind what reads it.
+     *
+     * @param reader asked for the client that the header has named, with the first message that comes after it; gives
+     *     {@code null} if there was no header, or it has named nobody
+     */
+    public ConnectionLimitProxyHandler(Function<? super Channel, InetAddress> reader) {
+        this.reader = Objects.requireNonNull(reader, "reader");
+    }
 
     /**
      * Called by Netty with the header, and with what follows.
@@ -39,19 +58,28 @@ public final class ConnectionLimitProxyHandler extends ChannelInboundHandlerAdap
      */
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
+        if (reader != null && !refused) {
+            reassign(context, reader.apply(context.channel()));
+        }
         if (refused) {
             ReferenceCountUtil.release(message);
-        } else if (message instanceof HAProxyMessage header) {
+        } else if (reader == null && message instanceof HAProxyMessage header) {
             try {
-                InetAddress client = client(header);
-                refused = client != null && !ConnectionLimitHandler.reassign(context.channel(), client);
+                reassign(context, client(header));
             } finally {
                 header.release();
             }
         } else {
             context.fireChannelRead(message);
-            context.pipeline().remove(this);
+            // Not if the application has cleared its pipeline.
+            if (!context.isRemoved()) {
+                context.pipeline().remove(this);
+            }
         }
+    }
+
+    private void reassign(ChannelHandlerContext context, InetAddress client) {
+        refused = client != null && !ConnectionLimitHandler.reassign(context.channel(), client);
     }
 
     /** {@return the client that the header names, or {@code null} if it names no IP address} */

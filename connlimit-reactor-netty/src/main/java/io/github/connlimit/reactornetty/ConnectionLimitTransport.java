@@ -4,8 +4,15 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.netty.ConnectionLimitHandler;
+import io.github.connlimit.netty.ConnectionLimitProxyHandler;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelPipeline;
+import io.netty.util.AttributeKey;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.List;
 import java.util.Objects;
+import reactor.netty.NettyPipeline;
 import reactor.netty.http.server.HttpServer;
 import reactor.netty.tcp.TcpServer;
 import reactor.netty.transport.ServerTransport;
@@ -14,11 +21,16 @@ import reactor.netty.transport.ServerTransportConfig;
 /**
  * Limits the connections that a server of Reactor Netty accepts:
  * {@code ConnectionLimitTransport.limit(HttpServer.create().port(8080), limiter)}. All is as with a
- * {@link ConnectionLimitHandler}. For Reactor Netty 1.3 and 1.2. Its HTTP/3, which is no TCP, is not limited.
+ * {@link ConnectionLimitHandler}. With {@code HttpServer.proxyProtocol}, connections from a peer that a rule exempts count
+ * for the client in the header. For Reactor Netty 1.3 and 1.2. Its HTTP/3, which is no TCP, is not limited.
  *
  * @since 0.1.0
  */
 public final class ConnectionLimitTransport {
+
+    /** Where Reactor Netty keeps it. */
+    private static final AttributeKey<InetSocketAddress> CLIENT_IN_HEADER =
+            AttributeKey.valueOf("remoteAddressFromProxyProtocol");
 
     private ConnectionLimitTransport() {}
 
@@ -77,6 +89,25 @@ public final class ConnectionLimitTransport {
         Objects.requireNonNull(handler, "handler");
         // The server may accept for a moment before it says that it is bound.
         return server.doOnBound(bound -> bound.channel().pipeline().addFirst(handler))
-                .doOnChannelInit((observer, channel, peer) -> handler.admitLate(channel));
+                .doOnChannelInit((observer, channel, peer) -> {
+                    handler.admitLate(channel);
+                    followProxyProtocol(channel.pipeline());
+                });
+    }
+
+    /** Where the server itself reads PROXY protocol, a connection counts for the client that the header names. */
+    private static void followProxyProtocol(ChannelPipeline pipeline) {
+        for (String name : List.of(NettyPipeline.ProxyProtocolReader, NettyPipeline.ProxyProtocolDecoder)) {
+            if (pipeline.get(name) != null) {
+                pipeline.addAfter(
+                        name, null, new ConnectionLimitProxyHandler(ConnectionLimitTransport::clientInHeader));
+                return;
+            }
+        }
+    }
+
+    private static InetAddress clientInHeader(Channel channel) {
+        InetSocketAddress client = channel.attr(CLIENT_IN_HEADER).get();
+        return client == null ? null : client.getAddress();
     }
 }
