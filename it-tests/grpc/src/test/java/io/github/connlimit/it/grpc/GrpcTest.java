@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.Refusal;
 import io.github.connlimit.netty.ConnectionLimitChannelFactory;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.grpc.Attributes;
@@ -67,7 +69,8 @@ class GrpcTest {
                 .build();
         InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         // tag::grpc[]
-        ConnectionLimitHandler handler = new ConnectionLimitHandler(limiter);
+        // HANDSHAKE also without TLS: an answer by HTTP/1.1 would be none to a client of gRPC
+        ConnectionLimitHandler handler = new ConnectionLimitHandler(limiter, ConnectionPhase.HANDSHAKE);
         EventLoopGroup acceptors = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
         EventLoopGroup workers = new MultiThreadIoEventLoopGroup(NioIoHandler.newFactory());
         Server server = NettyServerBuilder.forAddress(address)
@@ -84,6 +87,12 @@ class GrpcTest {
             ManagedChannel first = client("127.0.0.2");
             assertThat(echo(first)).isEqualTo("hello");
             assertThat(echo(client("127.0.0.2"))).isEqualTo("hello");
+            assertThatExceptionOfType(StatusRuntimeException.class)
+                    .isThrownBy(() -> echo(client("127.0.0.2")))
+                    .extracting(refused -> refused.getStatus().getCode())
+                    .isEqualTo(Status.Code.UNAVAILABLE);
+            limiter.reconfigure(
+                    limits -> limits.toBuilder().refuse(Refusal.RESPOND).build());
             assertThatExceptionOfType(StatusRuntimeException.class)
                     .isThrownBy(() -> echo(client("127.0.0.2")))
                     .extracting(refused -> refused.getStatus().getCode())
