@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -19,9 +18,7 @@ class ArchitectureTest {
 
     private static final Pattern CLASS = Pattern.compile("`([A-Z][A-Za-z0-9]*)(?:\\.[a-z]\\w*)?s?`");
     private static final Pattern MODULE =
-            Pattern.compile("(?<![a-z-])(connlimit-[a-z0-9-]+|(?:it-)?tests(?:/[a-z-]+)?)\\b(?!/)");
-
-    private static final Pattern ARTIFACT = Pattern.compile("<artifactId>([^<]+)</artifactId>");
+            Pattern.compile("(?<![a-z-])(connlimit-[a-z0-9-]+|it-tests(?:/[a-z-]+)?|tests/[a-z-]+)\\b(?!/)");
 
     private final String page = Docs.text(Docs.ROOT.resolve("docs/architecture.md"));
 
@@ -48,36 +45,17 @@ class ArchitectureTest {
 
     /** A module goes by its artifact or by its folder. */
     @Test
-    void namesModulesThatExist() throws IOException {
+    void namesModulesThatExist() {
         Set<String> modules = new TreeSet<>();
-        for (Path pom : poms()) {
-            modules.add(Docs.ROOT.relativize(pom.getParent()).toString());
-            modules.add(artifact(pom));
-        }
+        Modules.all().forEach((artifact, directory) -> {
+            modules.add(artifact);
+            modules.add(Docs.ROOT.relativize(directory).toString());
+        });
         assertThat(all(MODULE, page)).hasSizeGreaterThan(5).isSubsetOf(modules);
     }
 
     @Test
-    void namesEveryModuleThatIsPublished() throws IOException {
-        Set<String> published = new TreeSet<>();
-        for (Path pom : poms()) {
-            if (Docs.ROOT.relativize(pom).toString().startsWith("connlimit-")) {
-                published.add(artifact(pom));
-            }
-        }
-        assertThat(published).hasSizeGreaterThan(10).isSubsetOf(all(MODULE, page));
-    }
-
-    private static List<Path> poms() throws IOException {
-        try (Stream<Path> files = Files.walk(Docs.ROOT, 3)) {
-            return files.filter(path -> path.endsWith("pom.xml")).toList();
-        }
-    }
-
-    private static String artifact(Path pom) {
-        String own = Docs.text(pom).replaceFirst("(?s)<parent>.*</parent>", "");
-        Matcher artifact = ARTIFACT.matcher(own);
-        assertThat(artifact.find()).as(pom.toString()).isTrue();
-        return artifact.group(1);
+    void namesEveryModuleThatIsPublished() {
+        assertThat(Modules.published()).hasSizeGreaterThan(10).isSubsetOf(all(MODULE, page));
     }
 }

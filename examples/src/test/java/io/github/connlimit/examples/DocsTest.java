@@ -120,7 +120,7 @@ class DocsTest {
         int count = 0;
         while (shown.find()) {
             count++;
-            String pom = Docs.text(Docs.ROOT.resolve(shown.group(2)).resolve("pom.xml"));
+            String pom = Modules.pom(shown.group(2));
             Matcher parent = DEPENDENCY.matcher(pom);
             assertThat(parent.find()).isTrue();
             assertThat(List.of(shown.group(1), shown.group(3))).isEqualTo(List.of(parent.group(1), parent.group(3)));
