@@ -41,8 +41,8 @@ final class LimitedConnections<U extends NetworkChannel> {
     /** What to do with a request of those connections whose first header is awaited, in HTTP/2. */
     private final Map<U, Runnable> inFirstHeader = new ConcurrentHashMap<>();
 
-    /** Used by the one thread that sweeps. */
-    private long sweptNanos = System.nanoTime();
+    /** By the clock of the limiter. Used by the one thread that sweeps, once there is a limiter. */
+    private volatile long sweptNanos;
 
     LimitedConnections(Transport<U> transport, LingeringClose<U> lingering) {
         this.transport = transport;
@@ -61,6 +61,7 @@ final class LimitedConnections<U extends NetworkChannel> {
 
     /** Counts by this limiter from now on, also what is open already. */
     void use(ConnectionLimiter limiter) {
+        sweptNanos = limiter.ticker().read();
         gates.use(limiter);
     }
 
@@ -192,7 +193,7 @@ final class LimitedConnections<U extends NetworkChannel> {
         }
         try {
             long next = gates.sweep(channels);
-            long now = System.nanoTime();
+            long now = gate.limiter().ticker().read();
             if (now - sweptNanos >= SWEEP_CLOSED_NANOS) {
                 sweptNanos = now;
                 forgetClosed();
