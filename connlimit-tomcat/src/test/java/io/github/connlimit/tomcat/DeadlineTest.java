@@ -4,11 +4,13 @@ import static java.time.Duration.ofSeconds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.LimiterListener;
+import io.github.connlimit.testing.ManualTicker;
 import jakarta.servlet.AsyncContext;
 import java.io.IOException;
 import java.time.Duration;
@@ -26,20 +28,21 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(120)
 class DeadlineTest {
 
-    private static final Duration TIMEOUT = Duration.ofMillis(300);
+    /** By the clock of the test. The server looks for what is due as often as this. */
+    private static final Duration TIMEOUT = Duration.ofMillis(20);
 
-    /** Where a connection is to be in time even if the machine has much else to do. */
-    private static final String LONGER_TIMEOUT = "1s";
+    /** The last byte of the address whose connections show how far the server has come. */
+    private static final int WITNESS = 9;
 
-    /** More than twice the time-outs: what is open after it is not closed by a deadline. */
-    private static final Duration IDLE = Duration.ofMillis(2500);
-
+    private final ManualTicker ticker = new ManualTicker();
     private final List<String> timedOut = new CopyOnWriteArrayList<>();
     private final ConnectionLimiter limiter = new ConnectionLimiter(
-            ConnectionLimits.builder().handshakeTimeout(TIMEOUT).build(), new LimiterListener() {
+            ConnectionLimits.builder().handshakeTimeout(TIMEOUT).build(), ticker, new LimiterListener() {
                 @Override
                 public void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {
-                    timedOut.add(phase + " " + timeout.toMillis() + (dryRun ? " dry run" : ""));
+                    if (!client.client().equals(Cidr.parse("127.0.0." + WITNESS))) {
+                        timedOut.add(phase + " " + timeout.toMillis() + (dryRun ? " dry run" : ""));
+                    }
                 }
             });
     private final TestServer server = new TestServer();
@@ -90,21 +93,39 @@ class DeadlineTest {
                 .sum();
     }
 
-    /** The event follows the close. */
-    private void awaitTimedOut(String event) {
-        await().atMost(ofSeconds(30)).untilAsserted(() -> assertThat(timedOut).containsExactly(event));
+    /** Lets time pass until so many deadlines have passed. */
+    private void awaitTimedOut(int connections) {
+        await().atMost(ofSeconds(30)).until(() -> {
+            ticker.advance(TIMEOUT);
+            return timedOut.size() >= connections;
+        });
     }
 
     private void assertClosedByDeadline(Client client, ConnectionPhase phase) {
+        awaitTimedOut(1);
         assertThat(client.end()).isIn("fin", "rst");
         awaitOpen(0);
-        awaitTimedOut(phase + " 300");
+        assertThat(timedOut).containsExactly(phase + " 20");
         assertThat(limiter.snapshot().timedOut()).isOne();
     }
 
-    private static void idle() throws InterruptedException {
-        // Nothing to wait for: it is that nothing happens which counts.
-        Thread.sleep(IDLE.toMillis());
+    /**
+     * Lets so much time pass that whatever has a deadline misses it: until a connection that has just come, and after it
+     * another one, has been closed at its deadline. So the server has looked at everything in between.
+     */
+    private void letTimePass() throws Exception {
+        for (int i = 0; i < 2; i++) {
+            long before = limiter.snapshot().timedOut();
+            Client witness = server.connect(WITNESS, connector);
+            if (limiter.limits().handshakeTimeout().isZero()) {
+                // Then it has a deadline for its header only.
+                witness.send("GET / HTTP/1.1\r\n");
+            }
+            await().atMost(ofSeconds(30)).until(() -> {
+                ticker.advance(TIMEOUT);
+                return limiter.snapshot().timedOut() > before;
+            });
+        }
     }
 
     @ParameterizedTest
@@ -125,23 +146,19 @@ class DeadlineTest {
     @EnumSource
     void aSilentClientIsClosedAfterTls(Kind kind) throws Exception {
         startTls(kind);
-        set("handshakeTimeout", "2s");
-        Client client = server.connect(2, connector);
-        // The time-out for the next phase is read at the end of the handshake.
-        awaitOpen(1);
-        set("handshakeTimeout", "300ms");
-        assertClosedByDeadline(Tls.client(client), ConnectionPhase.FIRST_BYTE);
+        Client client = Tls.client(server.connect(2, connector));
+        // The server has yet to read the end of the handshake.
+        awaitPending(0);
+        assertClosedByDeadline(client, ConnectionPhase.FIRST_BYTE);
     }
 
     @ParameterizedTest
     @EnumSource
     void aSilentClientIsClosedAfterItHasChosenHttp2(Kind kind) throws Exception {
         startTls(kind);
-        set("handshakeTimeout", "2s");
-        Client client = server.connect(2, connector);
-        awaitOpen(1);
-        set("handshakeTimeout", "300ms");
-        Client tls = Tls.client(client, "h2");
+        Client tls = Tls.client(server.connect(2, connector), "h2");
+        awaitPending(0);
+        awaitTimedOut(1);
         // What the server says unasked: its settings.
         try {
             tls.socket.getInputStream().readAllBytes();
@@ -149,7 +166,7 @@ class DeadlineTest {
             // As good.
         }
         awaitOpen(0);
-        awaitTimedOut("FIRST_BYTE 300");
+        assertThat(timedOut).containsExactly("FIRST_BYTE 20");
     }
 
     @ParameterizedTest
@@ -159,26 +176,23 @@ class DeadlineTest {
         Client client = server.connect(2, connector);
         // The beginning of a record that is long enough.
         client.send("\u0016\u0003\u0001\u0002\u0000\u0001");
-        long begin = System.nanoTime();
-        boolean closed = false;
-        while (!closed && System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(30)) {
+        await().atMost(ofSeconds(30)).until(() -> {
             try {
                 client.send("\0");
-                Thread.sleep(50);
+                ticker.advance(TIMEOUT.dividedBy(10));
+                return false;
             } catch (IOException reset) {
-                closed = true;
+                return true;
             }
-        }
-        assertThat(closed).isTrue();
+        });
         awaitOpen(0);
-        awaitTimedOut("HANDSHAKE 300");
+        assertThat(timedOut).containsExactly("HANDSHAKE 20");
     }
 
     @ParameterizedTest
     @EnumSource
     void aDroppedHandshakeIsGivenBackAtOnce(Kind kind) throws Exception {
         startTls(kind);
-        set("handshakeTimeout", "1m");
         server.connect(2, connector).send("\u0016\u0003\u0001\u0002\u0000\u0001");
         server.connect(2, connector).send("\u0016\u0003\u0001\u0002\u0000\u0001");
         awaitOpen(2);
@@ -191,9 +205,11 @@ class DeadlineTest {
     @EnumSource
     void oneByteIsEnough(Kind kind) throws Exception {
         start(kind);
-        set("handshakeTimeout", LONGER_TIMEOUT);
         Client client = server.connect(2, connector).send("G");
-        idle();
+        awaitOpen(1);
+        // The server has yet to read it.
+        awaitPending(0);
+        letTimePass();
         client.send("ET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assertThat(client.response()).startsWith("HTTP/1.1 200");
         assertThat(timedOut).isEmpty();
@@ -203,10 +219,9 @@ class DeadlineTest {
     @EnumSource
     void keepAliveIsNotTouched(Kind kind) throws Exception {
         start(kind);
-        set("handshakeTimeout", LONGER_TIMEOUT);
         Client client = server.connect(2, connector);
         assertThat(client.isServed()).isTrue();
-        idle();
+        letTimePass();
         assertThat(client.isServed()).isTrue();
         assertThat(timedOut).isEmpty();
     }
@@ -215,16 +230,12 @@ class DeadlineTest {
     @EnumSource
     void keepAliveIsNotTouchedOverTls(Kind kind) throws Exception {
         startTls(kind);
-        // The first handshake of all takes longer.
-        set("handshakeTimeout", "1m");
-        assertThat(Tls.client(server.connect(2, connector)).isServed()).isTrue();
-        set("handshakeTimeout", LONGER_TIMEOUT);
         Client client = Tls.client(server.connect(2, connector));
         Client other = Tls.client(server.connect(2, connector), "h2");
         assertThat(client.isServed()).isTrue();
         Http2 http2 = new Http2(other).begin().get(1, "/", null);
         assertThat(http2.receive(Http2.DATA).stream()).isOne();
-        idle();
+        letTimePass();
         assertThat(client.isServed()).isTrue();
         http2.get(3, "/", null);
         assertThat(http2.receive(Http2.DATA).stream()).isEqualTo(3);
@@ -235,11 +246,11 @@ class DeadlineTest {
     @EnumSource
     void requestsAreNotTouched(Kind kind) throws Exception {
         start(kind);
-        set("handshakeTimeout", LONGER_TIMEOUT);
         Client running = server.connect(2, connector).request("/hold");
         Client async = server.connect(2, connector).request("/async");
         AsyncContext context = server.async.poll(30, TimeUnit.SECONDS);
-        idle();
+        await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 1);
+        letTimePass();
         server.hold.countDown();
         context.dispatch();
         assertThat(running.response()).startsWith("HTTP/1.1 200");
@@ -252,10 +263,9 @@ class DeadlineTest {
     void webSocketsAreNotTouched(Kind kind) throws Exception {
         server.addWebSocket();
         start(kind);
-        set("handshakeTimeout", LONGER_TIMEOUT);
         Client client = server.connect(2, connector);
         assertThat(client.webSocket()).startsWith("HTTP/1.1 101");
-        idle();
+        letTimePass();
         assertThat(client.echoes()).isTrue();
         assertThat(timedOut).isEmpty();
     }
@@ -265,8 +275,9 @@ class DeadlineTest {
     void zeroIsOff(Kind kind) throws Exception {
         start(kind);
         set("handshakeTimeout", "0");
+        set("headerTimeout", "20ms");
         Client silent = server.connect(2, connector);
-        idle();
+        letTimePass();
         assertThat(silent.isServed()).isTrue();
     }
 
@@ -274,7 +285,6 @@ class DeadlineTest {
     @EnumSource
     void soManyMayBePending(Kind kind) throws Exception {
         start(kind);
-        set("handshakeTimeout", "1m");
         set("maxPendingPerClient", "2");
         Client first = server.connect(2, connector);
         server.connect(2, connector);
@@ -292,7 +302,6 @@ class DeadlineTest {
     @EnumSource
     void soManyMayBePendingBeforeTls(Kind kind) throws Exception {
         startTls(kind);
-        set("handshakeTimeout", "1m");
         set("maxPendingPerClient", "2");
         Client first = server.connect(2, connector);
         server.connect(2, connector);
@@ -317,8 +326,8 @@ class DeadlineTest {
         for (int i = 0; i < clients.length; i++) {
             clients[i] = server.connect(2, connector);
         }
-        await().atMost(ofSeconds(30))
-                .untilAsserted(() -> assertThat(timedOut).hasSize(4).containsOnly("FIRST_BYTE 300 dry run"));
+        awaitTimedOut(4);
+        assertThat(timedOut).hasSize(4).containsOnly("FIRST_BYTE 20 dry run");
         for (Client client : clients) {
             assertThat(client.isServed()).isTrue();
         }
@@ -342,9 +351,10 @@ class DeadlineTest {
         ConnectionLimitValve valve = new ConnectionLimitValve();
         valve.setLimiter(limiter);
         server.tomcat.getEngine().getPipeline().addValve(valve);
+        awaitTimedOut(1);
         assertThat(silent.end()).isIn("fin", "rst");
         awaitOpen(1);
         assertThat(active.isServed()).isTrue();
-        awaitTimedOut("FIRST_BYTE 300");
+        assertThat(timedOut).containsExactly("FIRST_BYTE 20");
     }
 }

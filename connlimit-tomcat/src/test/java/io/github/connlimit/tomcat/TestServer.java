@@ -20,6 +20,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -34,11 +35,17 @@ import org.apache.catalina.connector.Connector;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.ProtocolHandler;
 import org.apache.tomcat.websocket.server.WsSci;
+import org.awaitility.Awaitility;
 
 /** A real Tomcat with an application for tests. */
 final class TestServer implements AutoCloseable {
 
     static final int TIMEOUT_SECONDS = 30;
+
+    static {
+        // What is waited for mostly happens at once.
+        Awaitility.setDefaultPollInterval(Duration.ofMillis(5));
+    }
 
     final Tomcat tomcat = new Tomcat();
     final Context context;
