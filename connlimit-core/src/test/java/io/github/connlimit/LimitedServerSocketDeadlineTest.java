@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,14 +30,18 @@ class LimitedServerSocketDeadlineTest {
     private static final InetAddress PEER = ip("127.0.0.2");
     private static final Duration DEADLINE = Duration.ofSeconds(20);
 
+    /** By the clock of the test. The sweeper looks for what is due as often as this. */
+    private static final Duration TIMEOUT = Duration.ofMillis(20);
+
+    private final AtomicLong nanoTime = new AtomicLong();
     private final RecordingLogger logger = new RecordingLogger();
     private final RecordingListener listener = new RecordingListener();
     private final ConnectionLimiter limiter = new ConnectionLimiter(
             ConnectionLimits.builder()
                     .maxPerClient(10)
-                    .handshakeTimeout(Duration.ofMillis(200))
+                    .handshakeTimeout(TIMEOUT)
                     .build(),
-            System::nanoTime,
+            nanoTime::get,
             logger,
             listener);
     private final List<Socket> sockets = new ArrayList<>();
@@ -98,41 +103,40 @@ class LimitedServerSocketDeadlineTest {
         }
     }
 
-    private void setTimeout(Duration timeout) {
-        limiter.reconfigure(
-                limits -> limits.toBuilder().handshakeTimeout(timeout).build());
-    }
-
+    /** Lets time pass until so many connections have missed their deadline. */
     private void awaitTimedOut(int connections) {
-        await().atMost(DEADLINE).until(() -> limiter.snapshot().timedOut() == connections);
+        await().atMost(DEADLINE).pollInterval(Duration.ofMillis(5)).until(() -> {
+            nanoTime.addAndGet(TIMEOUT.toNanos());
+            return limiter.snapshot().timedOut() == connections;
+        });
     }
 
     @Test
     void aSilentConnectionIsClosed() throws Exception {
         Socket client = connect();
         Socket accepted = accept();
+        awaitTimedOut(1);
         assertEnded(client);
         await().atMost(DEADLINE).until(accepted::isClosed);
-        awaitTimedOut(1);
         assertThat(limiter.openConnections(PEER)).isZero();
         assertThat(LimitedServerSocket.permit(accepted)).isEmpty();
         assertThat(logger.messages())
-                .contains("timed out: 127.0.0.2/32 (HANDSHAKE within 200 ms; 0 open, 0 pending, 0 streams; limit 10)");
+                .contains("timed out: 127.0.0.2/32 (HANDSHAKE within 20 ms; 0 open, 0 pending, 0 streams; limit 10)");
     }
 
     @Test
     void anEstablishedConnectionStays() throws Exception {
-        // Long enough to be met, even on a busy machine.
-        setTimeout(Duration.ofMillis(1500));
         Socket client = connect();
         Socket established = accept();
         LimitedServerSocket.permit(established).orElseThrow().established();
         assertThat(limiter.snapshot().topClients().get(0).pendingConnections()).isZero();
-        // Later, and so closed later.
-        Socket silent = connect();
-        accept();
-        assertEnded(silent);
-        awaitTimedOut(1);
+        // Each later than the one before, and so closed later.
+        for (int i = 1; i <= 2; i++) {
+            Socket silent = connect();
+            accept();
+            awaitTimedOut(i);
+            assertEnded(silent);
+        }
         established.getOutputStream().write('x');
         assertThat(client.getInputStream().read()).isEqualTo('x');
         assertThat(limiter.openConnections(PEER)).isOne();
@@ -140,7 +144,6 @@ class LimitedServerSocketDeadlineTest {
 
     @Test
     void oneThatIsNotEstablishedIsPending() throws Exception {
-        setTimeout(Duration.ofMinutes(1));
         connect();
         accept();
         assertThat(limiter.snapshot().topClients().get(0).pendingConnections()).isOne();
@@ -148,7 +151,6 @@ class LimitedServerSocketDeadlineTest {
 
     @Test
     void aPermitIsThatOfTheConnection() throws Exception {
-        setTimeout(Duration.ofMinutes(1));
         connect();
         Socket accepted = accept();
         LimitedServerSocket.permit(accepted).orElseThrow().close();
@@ -169,8 +171,8 @@ class LimitedServerSocketDeadlineTest {
         await().atMost(DEADLINE).until(() -> logger.messages().contains("the sweeper was interrupted and goes on"));
         Socket client = connect();
         accept();
-        assertEnded(client);
         awaitTimedOut(1);
+        assertEnded(client);
     }
 
     @Test
@@ -178,8 +180,8 @@ class LimitedServerSocketDeadlineTest {
         Socket client = connect();
         accept();
         server.close();
-        assertEnded(client);
         awaitTimedOut(1);
+        assertEnded(client);
     }
 
     /** No deadline and not pending, as nobody says when it is established. */

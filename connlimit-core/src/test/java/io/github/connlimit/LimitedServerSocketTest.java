@@ -31,6 +31,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import javax.net.ssl.KeyManagerFactory;
@@ -59,8 +60,9 @@ class LimitedServerSocketTest {
     private static final Duration DEADLINE = Duration.ofSeconds(20);
 
     private final RecordingLogger logger = new RecordingLogger();
+    private final AtomicLong nanoTime = new AtomicLong();
     private final ConnectionLimiter limiter =
-            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build(), System::nanoTime, logger);
+            new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(2).build(), nanoTime::get, logger);
     private final ExecutorService executor = Executors.newCachedThreadPool();
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
     private final List<ServerSocket> servers = new ArrayList<>();
@@ -273,18 +275,28 @@ class LimitedServerSocketTest {
     @ParameterizedTest
     @EnumSource(Refusal.class)
     void theClientSeesTheRefusalThatIsConfigured(Refusal refusal) throws Exception {
-        limiter.reconfigure(
-                limits -> limits.toBuilder().maxPerClient(1).refuse(refusal).build());
+        // By the clock of the test. The sweeper looks for what is due as often as this.
+        Duration tarpitTime = Duration.ofMillis(20);
+        limiter.reconfigure(limits -> limits.toBuilder()
+                .maxPerClient(1)
+                .refuse(refusal)
+                .tarpitTime(tarpitTime)
+                .build());
         LimitedServerSocket server = listen();
         open(server, GREEDY);
         Future<Socket> accepting = accepting(server);
+        List<Socket> held = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
-            if (refusal == Refusal.CLOSE) {
-                assertThat(connect(server, GREEDY).getInputStream().read()).isEqualTo(-1);
-            } else {
-                assertConnectIsReset(server, GREEDY);
+            switch (refusal) {
+                case CLOSE ->
+                    assertThat(connect(server, GREEDY).getInputStream().read()).isEqualTo(-1);
+                case TARPIT -> held.add(connect(server, GREEDY));
+                default -> assertConnectIsReset(server, GREEDY);
             }
         }
+        await().atMost(DEADLINE).until(() -> limiter.snapshot().tarpitOpen() == held.size());
+        nanoTime.addAndGet(tarpitTime.toNanos());
+        held.forEach(LimitedServerSocketTest::assertReset);
         connect(server, MODEST);
         accepting.get(20, TimeUnit.SECONDS);
         assertThat(limiter.snapshot().refused()).isEqualTo(20);
