@@ -5,20 +5,22 @@ import static io.github.connlimit.jetty.Client.MODEST;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.Cidr;
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.LimiterListener;
+import io.github.connlimit.testing.ManualTicker;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.server.DetectorConnectionFactory;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.ProxyConnectionFactory;
@@ -31,13 +33,8 @@ import org.junit.jupiter.api.Test;
 /** {@code handshakeTimeout} and {@code maxPendingPerClient}. */
 class DeadlineTest {
 
-    private static final Duration TIMEOUT = Duration.ofMillis(300);
-
-    /** For those who are to meet the deadline, even on a busy machine. */
-    private static final Duration PATIENCE = Duration.ofMillis(2500);
-
-    /** So long that a connection that was to be closed would have been. */
-    private static final long IDLE_MILLIS = 2500;
+    /** By the clock of the test. The server looks for what is due as often as this. */
+    private static final Duration TIMEOUT = Duration.ofMillis(20);
 
     /** The head of a TLS record with a ClientHello, and the beginning of that. */
     private static final byte[] CLIENT_HELLO = {22, 3, 1, 2, 0, 1, 0, 1, (byte) 0xfc, 3, 3};
@@ -45,6 +42,7 @@ class DeadlineTest {
     private static final String GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
     private final CapturedLog log = new CapturedLog();
+    private final ManualTicker ticker = new ManualTicker();
     private final List<ConnectionPhase> timedOut = new CopyOnWriteArrayList<>();
 
     @AfterEach
@@ -58,29 +56,24 @@ class DeadlineTest {
     }
 
     private ConnectionLimiter limiter(ConnectionLimits.Builder limits) {
-        return new ConnectionLimiter(limits.build(), new LimiterListener() {
+        return new ConnectionLimiter(limits.build(), ticker, new LimiterListener() {
             @Override
             public void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {
-                assertThat(timeout).isIn(TIMEOUT, PATIENCE);
-                timedOut.add(phase);
+                assertThat(timeout).isEqualTo(TIMEOUT);
+                if (!client.client().equals(Cidr.parse(TestServer.WITNESS))) {
+                    timedOut.add(phase);
+                }
             }
         });
     }
 
-    private static void setTimeout(TestServer server, Duration timeout) {
-        server.limiter.reconfigure(
-                limits -> limits.toBuilder().handshakeTimeout(timeout).build());
-    }
-
-    /** The event follows the close. */
+    /** Lets time pass until the deadlines of these phases have passed and no other. */
     private void awaitTimedOut(ConnectionPhase... phases) {
-        await().atMost(TestServer.DEADLINE)
-                .untilAsserted(() -> assertThat(timedOut).containsExactly(phases));
-    }
-
-    private static void awaitTimedOut(TestServer server, int connections) {
-        await().atMost(TestServer.DEADLINE)
-                .until(() -> server.limiter.snapshot().timedOut() == connections);
+        await().atMost(TestServer.DEADLINE).until(() -> {
+            ticker.advance(TIMEOUT);
+            return timedOut.size() >= phases.length;
+        });
+        assertThat(timedOut).containsExactly(phases);
     }
 
     /** Says nothing more, until the server ends the connection, or fails after a while. */
@@ -96,19 +89,17 @@ class DeadlineTest {
     }
 
     /** Sends a byte now and then, the last one again and again, until the server ends the connection. */
-    private static void trickle(Client client, byte[] bytes) {
+    private void trickle(Client client, byte[] bytes) {
         int[] sent = {0};
-        await("end of the trickling client")
-                .pollInterval(Duration.ofMillis(50))
-                .atMost(TestServer.DEADLINE)
-                .until(() -> {
-                    try {
-                        client.send(new byte[] {bytes[Math.min(sent[0]++, bytes.length - 1)]});
-                        return false;
-                    } catch (IOException ended) {
-                        return true;
-                    }
-                });
+        await("end of the trickling client").atMost(TestServer.DEADLINE).until(() -> {
+            try {
+                client.send(new byte[] {bytes[Math.min(sent[0]++, bytes.length - 1)]});
+                ticker.advance(TIMEOUT.dividedBy(10));
+                return false;
+            } catch (IOException ended) {
+                return true;
+            }
+        });
     }
 
     // What is closed
@@ -117,23 +108,23 @@ class DeadlineTest {
     void silentClientInClearText() throws Exception {
         try (TestServer server = new TestServer(limiter()).limited()) {
             try (Client silent = server.connect(GREEDY)) {
+                awaitTimedOut(ConnectionPhase.FIRST_BYTE);
                 assertEnded(silent);
                 server.awaitZero();
             }
-            awaitTimedOut(server, 1);
+            assertThat(server.limiter.snapshot().timedOut()).isEqualTo(1);
         }
-        awaitTimedOut(ConnectionPhase.FIRST_BYTE);
     }
 
     @Test
     void silentClientOnTls() throws Exception {
         try (TestServer server = new TestServer(limiter(), TestServer.tls()).limited()) {
             try (Client silent = server.connect(GREEDY)) {
+                awaitTimedOut(ConnectionPhase.HANDSHAKE);
                 assertEnded(silent);
                 server.awaitZero();
             }
         }
-        awaitTimedOut(ConnectionPhase.HANDSHAKE);
     }
 
     @Test
@@ -149,15 +140,17 @@ class DeadlineTest {
 
     @Test
     void silentAfterTheHandshake() throws Exception {
-        try (TestServer server = new TestServer(patient(), TestServer.tls()).limited()) {
+        try (TestServer server = new TestServer(limiter(), TestServer.tls()).limited()) {
             for (String protocol : List.of("http/1.1", "h2")) {
                 timedOut.clear();
                 try (Client client = server.connect(GREEDY)) {
                     client.tls(protocol);
+                    // The server has yet to read the end of the handshake.
+                    awaitPending(server, 0);
+                    awaitTimedOut(ConnectionPhase.FIRST_BYTE);
                     assertEnded(client);
                     server.awaitZero();
                 }
-                awaitTimedOut(ConnectionPhase.FIRST_BYTE);
             }
         }
     }
@@ -196,31 +189,35 @@ class DeadlineTest {
         for (String next : new String[] {null, "http/1.1"}) {
             timedOut.clear();
             try (TestServer server =
-                    new TestServer(patient(), TestServer.plain(new ProxyConnectionFactory(next))).limited()) {
+                    new TestServer(limiter(), TestServer.plain(new ProxyConnectionFactory(next))).limited()) {
                 try (Client silent = server.connect(GREEDY)) {
                     silent.send("PROXY TCP4 10.1.2.3 127.0.0.1 1 2\r\n");
+                    // The server has yet to read the header.
+                    awaitPending(server, 0);
+                    awaitTimedOut(ConnectionPhase.FIRST_BYTE);
                     assertEnded(silent);
                     server.awaitZero();
                 }
             }
-            awaitTimedOut(ConnectionPhase.FIRST_BYTE);
         }
     }
 
     @Test
     void tricklingClientHelloThatIsDetected() throws Exception {
-        try (TestServer server = new TestServer(patient(), DeadlineTest::detecting).limited()) {
+        try (TestServer server = new TestServer(limiter(), DeadlineTest::detecting).limited()) {
             try (Client trickling = server.connect(GREEDY);
                     Client silent = server.connect(MODEST);
                     Client established = server.admitted("127.0.0.4")) {
+                server.awaitOpen(MODEST, 1);
                 trickle(trickling, CLIENT_HELLO);
+                awaitTimedOut(ConnectionPhase.HANDSHAKE, ConnectionPhase.HANDSHAKE);
                 assertEnded(silent);
                 server.awaitOpen(GREEDY, 0);
-                idle();
+                server.letTimePass(ticker, TIMEOUT);
                 assertThat(established.get("/")).startsWith("HTTP/1.1 200 ");
             }
         }
-        awaitTimedOut(ConnectionPhase.HANDSHAKE, ConnectionPhase.HANDSHAKE);
+        assertThat(timedOut).hasSize(2);
     }
 
     /** TLS and clear text on one port. */
@@ -231,16 +228,20 @@ class DeadlineTest {
 
     @Test
     void closesManyAtOnce() throws Exception {
-        try (TestServer server =
-                        new TestServer(limiter(ConnectionLimits.builder().maxPerClient(0))).limited();
+        try (TestServer server = new TestServer(limiter(ConnectionLimits.builder()
+                                .handshakeTimeout(TIMEOUT)
+                                .maxPerClient(0)))
+                        .limited();
                 Client served = server.admitted(MODEST)) {
-            setTimeout(server, TIMEOUT);
             List<Client> silent = new ArrayList<>();
             for (int i = 0; i < 500; i++) {
                 silent.add(server.connect(GREEDY));
             }
+            server.awaitOpen(GREEDY, 500);
+            ConnectionPhase[] all = new ConnectionPhase[500];
+            Arrays.fill(all, ConnectionPhase.FIRST_BYTE);
+            awaitTimedOut(all);
             server.awaitOpen(GREEDY, 0);
-            awaitTimedOut(server, 500);
             await().atMost(TestServer.DEADLINE)
                     .untilAsserted(() ->
                             assertThat(server.connector.getConnectedEndPoints()).hasSize(1));
@@ -268,8 +269,7 @@ class DeadlineTest {
                 });
             }
             try (Client silent = server.connect(GREEDY)) {
-                await().atMost(TestServer.DEADLINE)
-                        .until(() -> server.limiter.snapshot().timedOut() == 1);
+                awaitTimedOut(ConnectionPhase.FIRST_BYTE);
                 release.countDown();
                 assertEnded(silent);
                 server.awaitZero();
@@ -282,21 +282,19 @@ class DeadlineTest {
 
     // What is not
 
-    private ConnectionLimiter patient() {
-        return limiter(ConnectionLimits.builder().handshakeTimeout(PATIENCE));
-    }
-
-    private static void idle() throws InterruptedException {
-        // A time, not a condition: nothing is to happen.
-        TimeUnit.MILLISECONDS.sleep(IDLE_MILLIS);
+    private static void awaitRead(TestServer server) {
+        await().atMost(TestServer.DEADLINE)
+                .until(() -> server.connector.getConnectedEndPoints().stream()
+                        .anyMatch(endPoint -> endPoint.getConnection().getBytesIn() > 0));
     }
 
     @Test
     void firstByteIsEnough() throws Exception {
-        try (TestServer server = new TestServer(patient()).limited()) {
+        try (TestServer server = new TestServer(limiter()).limited()) {
             try (Client slow = server.connect(GREEDY)) {
                 slow.send("G");
-                idle();
+                awaitRead(server);
+                server.letTimePass(ticker, TIMEOUT);
                 slow.send(GET.substring(1));
                 assertThat(slow.readResponse()).startsWith("HTTP/1.1 200 ");
             }
@@ -307,7 +305,7 @@ class DeadlineTest {
 
     @Test
     void keepAliveRequestsInProcessAndUpgradedConnectionsInClearText() throws Exception {
-        try (TestServer server = new TestServer(patient()).limited()) {
+        try (TestServer server = new TestServer(limiter()).limited()) {
             assertUntouched(server, server.connect(GREEDY), server.connect(GREEDY), server.connect(GREEDY));
         }
     }
@@ -316,7 +314,7 @@ class DeadlineTest {
     void behindAProxyHeader() throws Exception {
         for (String next : new String[] {null, "http/1.1"}) {
             try (TestServer server =
-                    new TestServer(patient(), TestServer.plain(new ProxyConnectionFactory(next))).limited()) {
+                    new TestServer(limiter(), TestServer.plain(new ProxyConnectionFactory(next))).limited()) {
                 Client[] clients = new Client[3];
                 for (int i = 0; i < clients.length; i++) {
                     clients[i] = server.connect(GREEDY);
@@ -337,7 +335,7 @@ class DeadlineTest {
         upgraded.send("GET /upgrade HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
         assertThat(upgraded.readHead()).startsWith("HTTP/1.1 101 ");
         await().atMost(TestServer.DEADLINE).until(() -> server.holding.get() == 1);
-        idle();
+        server.letTimePass(ticker, TIMEOUT);
         assertThat(keepAlive.get("/")).startsWith("HTTP/1.1 200 ");
         upgraded.send("x");
         assertThat(upgraded.read()).isEqualTo('x');
@@ -354,7 +352,7 @@ class DeadlineTest {
 
     @Test
     void keepAliveRequestsInProcessAndUpgradedConnectionsOnTls() throws Exception {
-        try (TestServer server = new TestServer(patient(), TestServer.tls()).limited()) {
+        try (TestServer server = new TestServer(limiter(), TestServer.tls()).limited()) {
             Client[] clients = new Client[3];
             for (int i = 0; i < clients.length; i++) {
                 clients[i] = server.connect(GREEDY).tls();
@@ -365,15 +363,11 @@ class DeadlineTest {
 
     @Test
     void http2() throws Exception {
-        try (TestServer server = new TestServer(patient(), TestServer.tls()).limited()) {
-            // The client needs longer for its first time.
-            setTimeout(server, TestServer.DEADLINE);
-            Http2Connection.open(GREEDY, server.port()).close();
-            setTimeout(server, PATIENCE);
+        try (TestServer server = new TestServer(limiter(), TestServer.tls()).limited()) {
             try (Http2Connection connection = Http2Connection.open(GREEDY, server.port())) {
-                idle();
+                server.letTimePass(ticker, TIMEOUT);
                 assertThat(connection.get("/").status()).isEqualTo(200);
-                idle();
+                server.letTimePass(ticker, TIMEOUT);
                 assertThat(connection.get("/").status()).isEqualTo(200);
                 assertThat(timedOut).isEmpty();
             }
@@ -383,10 +377,11 @@ class DeadlineTest {
 
     @Test
     void noTimeoutNoDeadline() throws Exception {
-        try (TestServer server =
-                new TestServer(limiter(ConnectionLimits.builder().handshakeTimeout(Duration.ZERO))).limited()) {
+        ConnectionLimits.Builder noHandshakeTimeout =
+                ConnectionLimits.builder().handshakeTimeout(Duration.ZERO).headerTimeout(TIMEOUT);
+        try (TestServer server = new TestServer(limiter(noHandshakeTimeout)).handled()) {
             try (Client silent = server.connect(GREEDY)) {
-                idle();
+                server.letTimePass(ticker, TIMEOUT);
                 assertThat(silent.get("/")).startsWith("HTTP/1.1 200 ");
             }
             server.awaitZero();
@@ -403,12 +398,12 @@ class DeadlineTest {
         try (TestServer server = new TestServer(limiter(dry)).limited()) {
             try (Client silent = server.connect(GREEDY);
                     Client another = server.connect(GREEDY)) {
-                await().atMost(TestServer.DEADLINE)
-                        .until(() -> server.limiter.snapshot().dryRunTimedOut() == 2);
+                awaitTimedOut(ConnectionPhase.FIRST_BYTE, ConnectionPhase.FIRST_BYTE);
                 assertThat(silent.get("/")).startsWith("HTTP/1.1 200 ");
                 assertThat(another.get("/")).startsWith("HTTP/1.1 200 ");
                 assertThat(server.limiter.snapshot().dryRunRefused()).isEqualTo(1);
                 assertThat(server.limiter.snapshot().timedOut()).isZero();
+                assertThat(server.limiter.snapshot().dryRunTimedOut()).isEqualTo(2);
             }
             server.awaitZero();
         }

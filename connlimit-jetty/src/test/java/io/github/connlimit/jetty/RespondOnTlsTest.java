@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.Refusal;
+import io.github.connlimit.RefusalBudget;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
@@ -129,18 +130,25 @@ class RespondOnTlsTest {
 
     @Test
     void resetsWhoeverTakesTooLong() throws Exception {
-        // For the handshakes that are to be in time, even on a busy machine.
+        ManualScheduler scheduler = new ManualScheduler();
         ConnectionLimits.Builder limits = responding()
                 .handshakeTimeout(Duration.ofMillis(1500))
                 .respondMaxOpen(2)
                 .maxPendingPerClient(0);
-        try (TestServer server = server(limits)) {
+        try (TestServer server =
+                new TestServer(new ConnectionLimiter(limits.build()), TestServer.tls(scheduler)).limited()) {
             try (Client admitted = server.connect(GREEDY).tls()) {
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
                 for (int i = 0; i < 2; i++) {
                     try (Client noHandshake = server.connect(GREEDY);
                             Client noRequest = server.connect(GREEDY).tls()) {
                         noHandshake.send(new byte[] {22, 3, 1, 2, 0, 1});
+                        awaitEndPoints(server, 3);
+                        scheduler.advance(Duration.ofMillis(1500 + RefusalBudget.MAX_LINGER_MILLIS - 1));
+                        assertThat(scheduler.pending())
+                                .as("the sweep and two deadlines")
+                                .isEqualTo(3);
+                        scheduler.advance(Duration.ofMillis(1));
                         assertThat(noHandshake.ending()).isEqualTo("reset");
                         assertEnded(noRequest);
                     }

@@ -16,7 +16,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -36,6 +35,7 @@ class RespondTest {
     private static final String H2_PREFACE_AND_SETTINGS = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
 
     private final CapturedLog log = new CapturedLog();
+    private final ManualScheduler scheduler = new ManualScheduler();
 
     @AfterEach
     void nothingLogged() {
@@ -52,7 +52,7 @@ class RespondTest {
 
     @Test
     void answersAGet() throws Exception {
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             try (Client admitted = server.admitted(GREEDY);
                     Client other = server.admitted(MODEST)) {
                 for (int i = 0; i < 50; i++) {
@@ -79,7 +79,7 @@ class RespondTest {
     @Test
     void answersAClientThatHasSentALargeBody() throws Exception {
         String post = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + "x".repeat(300_000);
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             try (Client admitted = server.admitted(GREEDY)) {
                 for (int i = 0; i < 200; i++) {
                     awaitEndPoints(server, 1);
@@ -94,7 +94,7 @@ class RespondTest {
     @Test
     void isNoConnectionToConnectionListeners() throws Exception {
         List<Connection> opened = new CopyOnWriteArrayList<>();
-        TestServer server = new TestServer(responding(1));
+        TestServer server = new TestServer(responding(1), scheduler);
         server.connector.addBean(new Connection.Listener() {
             @Override
             public void onOpened(Connection connection) {
@@ -114,10 +114,13 @@ class RespondTest {
 
     @Test
     void resetsAClientThatDoesNotClose() throws Exception {
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             try (Client admitted = server.admitted(GREEDY);
                     Client refused = server.connect(GREEDY)) {
                 assertThat(refused.ending()).isEqualTo("byte " + (int) 'H');
+                scheduler.advance(Duration.ofMillis(RefusalBudget.MAX_LINGER_MILLIS - 1));
+                assertThat(scheduler.pending()).as("the sweep and its deadline").isEqualTo(2);
+                scheduler.advance(Duration.ofMillis(1));
                 awaitEndPoints(server, 1);
                 awaitBroken(refused);
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
@@ -127,10 +130,12 @@ class RespondTest {
 
     @Test
     void resetsAClientThatDoesNotRead() throws Exception {
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             try (Client admitted = server.admitted(GREEDY);
                     Client refused = server.connect(GREEDY)) {
                 refused.send(GET);
+                awaitEndPoints(server, 2);
+                letItsTimePass();
                 awaitEndPoints(server, 1);
                 awaitBroken(refused);
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
@@ -141,7 +146,7 @@ class RespondTest {
     @Test
     void resetsAClientThatSendsWithoutEnd() throws Exception {
         byte[] chunk = new byte[64 * 1024];
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             try (Client admitted = server.admitted(GREEDY);
                     Client refused = server.connect(GREEDY)) {
                 long sent = 0;
@@ -162,12 +167,11 @@ class RespondTest {
 
     @Test
     void resetsBeyondTheNumberThatMayBeAnswered() throws Exception {
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             try (Client admitted = server.admitted(GREEDY)) {
-                await().atMost(TestServer.DEADLINE)
-                        .untilAsserted(() -> assertThat(endings(server, PLACES_PER_CLIENT + 1))
-                                .contains("reset")
-                                .contains("byte " + (int) 'H'));
+                String answered = "byte " + (int) 'H';
+                assertThat(endings(server, PLACES_PER_CLIENT + 1))
+                        .containsExactly(answered, answered, answered, answered, "reset");
                 assertAllPlacesAreBack(server);
                 assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
             }
@@ -176,7 +180,7 @@ class RespondTest {
 
     @Test
     void stopsWhileItAnswers() throws Exception {
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             for (int i = 0; i < 3; i++) {
                 List<Client> refused = new ArrayList<>();
                 try (Client admitted = server.admitted(GREEDY)) {
@@ -202,7 +206,7 @@ class RespondTest {
 
     @Test
     void resetsWhenNoThreadIsFree() throws Exception {
-        TestServer server = new TestServer(responding(1));
+        TestServer server = new TestServer(responding(1), scheduler);
         QueuedThreadPool threads = (QueuedThreadPool) server.server.getThreadPool();
         try (server) {
             server.limited();
@@ -213,6 +217,7 @@ class RespondTest {
                     threads.execute(() -> awaitQuietly(release));
                 }
                 try (Client refused = server.connect(GREEDY)) {
+                    letItsTimePass();
                     assertThat(refused.ending()).isEqualTo("reset");
                 } finally {
                     release.countDown();
@@ -226,7 +231,7 @@ class RespondTest {
 
     @Test
     void answersThoughTheFactoriesWereReplaced() throws Exception {
-        TestServer server = new TestServer(responding(1));
+        TestServer server = new TestServer(responding(1), scheduler);
         try (server) {
             server.connector.addBean(new ConnectionLimitListener(server.limiter));
             server.connector.setConnectionFactories(List.of(new HttpConnectionFactory()));
@@ -240,7 +245,7 @@ class RespondTest {
 
     @Test
     void putsItsFactoryInFrontOnce() throws Exception {
-        TestServer server = new TestServer(responding(1));
+        TestServer server = new TestServer(responding(1), scheduler);
         try (server) {
             server.limited();
             for (int i = 0; i < 3; i++) {
@@ -262,7 +267,7 @@ class RespondTest {
 
     @Test
     void takesItsFactoryAwayWhenTheListenerIsRemoved() {
-        TestServer server = new TestServer(responding(1));
+        TestServer server = new TestServer(responding(1), scheduler);
         Collection<Object> connectorBeans = server.connector.getBeans();
         Collection<Object> serverBeans = server.server.getBeans();
         ConnectionLimitListener listener = new ConnectionLimitListener(server.limiter);
@@ -277,7 +282,7 @@ class RespondTest {
 
     @Test
     void isResetIfAnotherProtocolIsMadeTheDefaultWhileRunning() throws Exception {
-        try (TestServer server = new TestServer(responding(1)).limited()) {
+        try (TestServer server = new TestServer(responding(1), scheduler).limited()) {
             server.connector.setDefaultProtocol("http/1.1");
             try (Client admitted = server.admitted(GREEDY);
                     Client refused = server.connect(GREEDY)) {
@@ -289,7 +294,7 @@ class RespondTest {
 
     @Test
     void secondListenerOnAConnectorResets() throws Exception {
-        TestServer server = new TestServer(responding(2));
+        TestServer server = new TestServer(responding(2), scheduler);
         ConnectionLimiter stricter = responding(1);
         try (server) {
             server.connector.addBean(new ConnectionLimitListener(server.limiter));
@@ -346,18 +351,17 @@ class RespondTest {
 
     /** What a refused client is answered that sends this. */
     private static String answer(TestServer server, String request) throws Exception {
-        while (true) {
-            long start = System.nanoTime();
-            try (Client refused = server.connect(GREEDY)) {
-                refused.send(request);
-                return refused.readAll();
-            } catch (IOException reset) {
-                // Rightly so only if this machine was so slow that the time was up.
-                if (System.nanoTime() - start < TimeUnit.MILLISECONDS.toNanos(RefusalBudget.MAX_LINGER_MILLIS)) {
-                    throw reset;
-                }
-            }
+        try (Client refused = server.connect(GREEDY)) {
+            refused.send(request);
+            return refused.readAll();
         }
+    }
+
+    /** Lets pass the time that the one refused connection has. */
+    private void letItsTimePass() {
+        // The sweep and its deadline.
+        await().atMost(TestServer.DEADLINE).until(() -> scheduler.pending() == 2);
+        scheduler.advance(Duration.ofMillis(RefusalBudget.MAX_LINGER_MILLIS));
     }
 
     /** Opens so many connections over the limit, and says how each of them ended. */

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.testing.ManualTicker;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -13,6 +14,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
 import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http2.server.HTTP2ServerConnectionFactory;
@@ -32,11 +34,20 @@ import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.component.LifeCycle;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.eclipse.jetty.util.thread.Scheduler;
 
 /** A Jetty server with one connector that answers to everything, and what a test asks of it. */
 final class TestServer implements AutoCloseable {
 
     static final Duration DEADLINE = Duration.ofSeconds(20);
+
+    /** Its connections show how far the server has come. */
+    static final String WITNESS = "127.0.0.8";
+
+    static {
+        // What is waited for mostly happens at once.
+        Awaitility.setDefaultPollInterval(Duration.ofMillis(5));
+    }
 
     final Server server;
     final ServerConnector connector;
@@ -63,6 +74,14 @@ final class TestServer implements AutoCloseable {
         this.limiter = limiter;
         this.server = newServer();
         this.connector = new ServerConnector(server, 1, 1);
+        server.addConnector(connector);
+        server.setHandler(new Answering());
+    }
+
+    TestServer(ConnectionLimiter limiter, Scheduler scheduler) {
+        this.limiter = limiter;
+        this.server = newServer();
+        this.connector = new ServerConnector(server, null, scheduler, null, 1, 1, new HttpConnectionFactory());
         server.addConnector(connector);
         server.setHandler(new Answering());
     }
@@ -99,6 +118,11 @@ final class TestServer implements AutoCloseable {
 
     /** TLS with ALPN for HTTP/2 and HTTP/1.1, behind these. */
     static NewConnector tls(ConnectionFactory... before) {
+        return tls(null, before);
+    }
+
+    /** As {@link #tls}, with this scheduler or that of the server. */
+    static NewConnector tls(Scheduler scheduler, ConnectionFactory... before) {
         return server -> {
             HttpConfiguration configuration = new HttpConfiguration();
             configuration.addCustomizer(new SecureRequestCustomizer(false));
@@ -109,7 +133,7 @@ final class TestServer implements AutoCloseable {
             all.add(alpn);
             all.add(new HTTP2ServerConnectionFactory(configuration));
             all.add(new HttpConnectionFactory(configuration));
-            return new ServerConnector(server, 1, 1, all.toArray(ConnectionFactory[]::new));
+            return new ServerConnector(server, null, scheduler, null, 1, 1, all.toArray(ConnectionFactory[]::new));
         };
     }
 
@@ -174,6 +198,27 @@ final class TestServer implements AutoCloseable {
                 .atMost(DEADLINE)
                 .untilAsserted(
                         () -> assertThat(limiter.openConnections(address)).isEqualTo(connections));
+    }
+
+    /**
+     * Moves the clock of the limiter on, step by step, until a connection that has just come, and after it another one, has
+     * been closed at its deadline: the server has looked at everything in between.
+     */
+    void letTimePass(ManualTicker ticker, Duration step) throws Exception {
+        for (int i = 0; i < 2; i++) {
+            try (Client witness = connect(WITNESS)) {
+                if (limiter.limits().handshakeTimeout().isZero()) {
+                    // Then it has a deadline for its header only.
+                    witness.send("GET / HTTP/1.1\r\n");
+                }
+                awaitOpen(WITNESS, 1);
+                InetAddress address = InetAddress.getByName(WITNESS);
+                await("end of the witness").atMost(DEADLINE).until(() -> {
+                    ticker.advance(step);
+                    return limiter.openConnections(address) == 0;
+                });
+            }
+        }
     }
 
     void awaitZero() {
