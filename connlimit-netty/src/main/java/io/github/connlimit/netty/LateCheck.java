@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class LateCheck {
 
-    private static final long UNREAD_MILLIS = 100;
+    private static final long UNREAD_MILLIS = 500;
 
     private final Channel channel;
     private final ConnectionGate<Channel> gate;

@@ -66,6 +66,10 @@ final class Client implements AutoCloseable {
         }
     }
 
+    int localPort() {
+        return socket.getLocalPort();
+    }
+
     private void use(Socket stream) throws IOException {
         in = new BufferedInputStream(stream.getInputStream());
         out = stream.getOutputStream();

@@ -15,11 +15,13 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -31,15 +33,32 @@ class DeadlineTest extends ServerTest {
     private final CountDownLatch blocked = new CountDownLatch(1);
     private final CountDownLatch release = new CountDownLatch(1);
 
+    private final AtomicLong passed = new AtomicLong();
+
+    /** Time passes only where a test says so. */
     @BeforeEach
-    void hurry() {
-        timeout(1000);
+    void stopTheClock() {
+        long now = System.nanoTime();
+        ticker = () -> now + passed.get();
+        // Swept as often in real time, too.
+        timeout(100);
+    }
+
+    /** Lets the deadline pass of everything that waits, and waits for the end of this connection. */
+    private Client.Ending awaitDeadlineOf(Client silent) throws IOException {
+        String port = ":" + silent.localPort();
+        awaitUntil(
+                "it is accepted",
+                () -> assertThat(children)
+                        .anyMatch(child -> String.valueOf(child.remoteAddress()).endsWith(port)));
+        passed.addAndGet(TimeUnit.MILLISECONDS.toNanos(100));
+        return silent.awaitEnd();
     }
 
     /** Returns after the deadline of everything that has been accepted until now, and that is read. */
     private void awaitDeadline(Channel server) throws Exception {
         int before = timedOut.size();
-        connect(BOB, server).awaitEnd();
+        awaitDeadlineOf(connect(BOB, server));
         awaitUntil("a missed deadline", () -> assertThat(timedOut).hasSizeGreaterThan(before));
     }
 
@@ -111,7 +130,7 @@ class DeadlineTest extends ServerTest {
         assertThat(isServed(client)).isTrue();
         awaitDeadline(server);
         Client silent = secure(connect("127.0.0.4", server));
-        silent.awaitEnd();
+        awaitDeadlineOf(silent);
         awaitDeadline(server);
         assertThat(isServed(client)).isTrue();
         assertThat(timedOut).contains("127.0.0.4 FIRST_BYTE").noneMatch(late -> late.startsWith(ALICE));
@@ -187,18 +206,12 @@ class DeadlineTest extends ServerTest {
         Client unread = connect(ALICE, server).write(GET);
         Client silent = connect("127.0.0.4", server);
         // On the other loop, as the one before.
-        assertThat(silent.awaitEnd()).isEqualTo(Client.Ending.RESET);
-        awaitDeadlineOf(unread);
+        assertThat(awaitDeadlineOf(silent)).isEqualTo(Client.Ending.RESET);
+        awaitUntil("it is reported", () -> assertThat(timedOut).hasSize(1));
         release.countDown();
         assertThat(slow.response().status()).isEqualTo(200);
         assertThat(unread.response().status()).isEqualTo(200);
         assertThat(timedOut).containsExactly("127.0.0.4 FIRST_BYTE");
-    }
-
-    /** It was accepted before the one that has missed its deadline: its own has passed. */
-    private void awaitDeadlineOf(Client unread) {
-        awaitUntil("a missed deadline", () -> assertThat(timedOut).hasSize(1));
-        assertThat(limiter.snapshot().pendingConnections()).isPositive();
     }
 
     @Test
@@ -269,28 +282,42 @@ class DeadlineTest extends ServerTest {
         }
     }
 
+    private static final class Counting extends ChannelInboundHandlerAdapter {
+
+        private final AtomicLong read;
+
+        private Counting(AtomicLong read) {
+            this.read = read;
+        }
+
+        @Override
+        public void channelRead(ChannelHandlerContext context, Object message) {
+            read.addAndGet(((ByteBuf) message).readableBytes());
+            context.fireChannelRead(message);
+        }
+    }
+
     @Test
     void tlsThatADecoderPutsInHasItsDeadline() throws Exception {
-        Channel server = start(channel -> channel.pipeline().addFirst(new Unification()));
-        Client served = inTime(() -> {
-            Client client = connect(ALICE, server);
-            try {
-                secure(client);
-            } catch (Exception late) {
-                throw new java.io.IOException(late);
-            }
-            client.get("/");
-            return client;
+        AtomicLong read = new AtomicLong();
+        Channel server = start(channel -> {
+            String answer = channel.pipeline().context(Answer.class).name();
+            channel.pipeline().addBefore(answer, null, new Counting(read));
+            channel.pipeline().addBefore(answer, null, new Unification());
         });
+        Client served = secure(connect(ALICE, server));
+        assertThat(isServed(served)).isTrue();
         Client clear = connect(ALICE, server);
         assertThat(isServed(clear)).isTrue();
-        timedOut.clear();
+        long before = read.get();
         Client oneByte = connect(BOB, server).write(new byte[] {22});
         Client head = connect(BOB, server).write(new byte[] {22, 3, 1, 1});
         Client halfAHello = connect(BOB, server).write(new byte[] {22}).write(HALF_A_CLIENT_HELLO);
-        assertThat(limiter.snapshot().pendingConnections()).isPositive();
+        awaitUntil(
+                "all has been read",
+                () -> assertThat(read.get() - before).isEqualTo(1 + 4 + 1 + HALF_A_CLIENT_HELLO.length));
         for (Client late : List.of(oneByte, head, halfAHello)) {
-            late.awaitEnd();
+            awaitDeadlineOf(late);
         }
         awaitUntil("all are reported", () -> assertThat(timedOut).hasSize(3));
         assertOnlyBobWasLate();

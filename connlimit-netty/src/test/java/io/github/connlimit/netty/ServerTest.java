@@ -7,6 +7,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.LimiterListener;
+import io.github.connlimit.Ticker;
 import io.github.connlimit.testing.TestCertificate;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
@@ -52,11 +53,15 @@ abstract class ServerTest {
     /** "client phase" of each connection that was closed at its deadline. */
     final List<String> timedOut = new CopyOnWriteArrayList<>();
 
+    /** The clock of the limiter. */
+    volatile Ticker ticker = Ticker.system();
+
     final ConnectionLimiter limiter = new ConnectionLimiter(
             ConnectionLimits.builder()
                     .maxPerClient(3)
                     .handshakeTimeout(Duration.ofMinutes(1))
                     .build(),
+            () -> ticker.read(),
             new LimiterListener() {
                 @Override
                 public void timedOut(ClientUsage client, ConnectionPhase phase, Duration timeout, boolean dryRun) {
