@@ -322,12 +322,13 @@ public final class ConnectionGate<C> {
         try {
             long now = limiter.nanoTime();
             expireAll(now, channels);
-            tarpit.sweep(now);
+            ConnectionLimits limits = limiter.limits();
+            tarpit.sweep(now, limits);
             releaseForgotten(now, channels);
             limiter.report(now);
-            long most = mostNanos(limiter.limits());
+            long most = mostNanos(limits);
             most = undecided.isEmpty() ? most : Math.min(most, UNDECIDED_NANOS);
-            long next = tarpit.nanosToNext(now, deadlines.nanosToNext(now, most));
+            long next = tarpit.nanosToNext(now, limits, deadlines.nanosToNext(now, most));
             return Math.max(10, TimeUnit.NANOSECONDS.toMillis(next) + 1);
         } catch (Throwable error) {
             report(Failure.SWEEP, error);

@@ -5,8 +5,8 @@ import java.util.function.Consumer;
 
 /**
  * The refused connections of one gate that are held, unread and unanswered, for {@link ConnectionLimits#tarpitTime()}. All
- * are held for as long, so they end in the order in which they came: one queue, looked at from its head by the sweep. This
- * class is thread-safe; nothing waits in it.
+ * are held for as long, the time that is in force when the sweep looks, so they end in the order in which they came: one queue,
+ * looked at from its head. This class is thread-safe; nothing waits in it.
  *
  * @param <C> what stands for a connection
  */
@@ -20,14 +20,14 @@ final class Tarpit<C> {
         private final C channel;
         private final Cidr client;
         private final Consumer<? super C> end;
-        private final long dueNanos;
+        private final long sinceNanos;
         private Held<C> next;
 
-        Held(C channel, Cidr client, Consumer<? super C> end, long dueNanos) {
+        Held(C channel, Cidr client, Consumer<? super C> end, long sinceNanos) {
             this.channel = channel;
             this.client = client;
             this.end = end;
-            this.dueNanos = dueNanos;
+            this.sinceNanos = sinceNanos;
         }
     }
 
@@ -58,8 +58,7 @@ final class Tarpit<C> {
         if (closed || descriptorsShort || limits.tarpitTime().isZero()) {
             return false;
         }
-        Held<C> held =
-                new Held<>(channel, client, end, nowNanos + limits.tarpitTime().toNanos());
+        Held<C> held = new Held<>(channel, client, end, nowNanos);
         if (!budget.tryTake(client, limits.tarpitMaxOpen())) {
             return false;
         }
@@ -73,9 +72,9 @@ final class Tarpit<C> {
     }
 
     /** Ends those whose time is over, and all if there are no descriptors left for anybody else. */
-    void sweep(long nowNanos) {
+    void sweep(long nowNanos, ConnectionLimits limits) {
         Held<C> due;
-        while ((due = poll(nowNanos)) != null) {
+        while ((due = poll(nowNanos - nanosToHold(limits))) != null) {
             end(due);
         }
         if (!isEmpty() && probe.areDescriptorsShort()) {
@@ -91,8 +90,14 @@ final class Tarpit<C> {
         return first == null;
     }
 
-    private synchronized Held<C> poll(long nowNanos) {
-        return first == null || first.dueNanos - nowNanos > 0 ? null : poll();
+    /** By the limits in force: whoever lowers the time needs the descriptors of those that are held already. */
+    private static long nanosToHold(ConnectionLimits limits) {
+        return limits.refuse() == Refusal.TARPIT ? limits.tarpitTime().toNanos() : 0;
+    }
+
+    /** @return the first if it is held for at least as long, or {@code null} */
+    private synchronized Held<C> poll(long sinceNanos) {
+        return first == null || first.sinceNanos - sinceNanos > 0 ? null : poll();
     }
 
     /** @return {@code null} if there is none */
@@ -137,7 +142,7 @@ final class Tarpit<C> {
     }
 
     /** How long until the next one is due, or {@code most} if that is shorter. */
-    synchronized long nanosToNext(long nowNanos, long most) {
-        return first == null ? most : Math.min(most, first.dueNanos - nowNanos);
+    synchronized long nanosToNext(long nowNanos, ConnectionLimits limits, long most) {
+        return first == null ? most : Math.min(most, first.sinceNanos + nanosToHold(limits) - nowNanos);
     }
 }

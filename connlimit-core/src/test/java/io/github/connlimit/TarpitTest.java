@@ -151,8 +151,7 @@ class TarpitTest {
         limits(2, 10);
         assertThat(hold("b", BOB)).isTrue();
         assertThat(hold("c", CAROL)).isFalse();
-        // One that is held for less time does not overtake.
-        sweepAfter(999);
+        sweepAfter(9);
         assertThat(ended).isEmpty();
         sweepAfter(1);
         assertThat(ended).containsExactly("a", "b");
@@ -162,6 +161,40 @@ class TarpitTest {
         assertThat(hold("e", ALICE)).isFalse();
         limits(4, 1000);
         assertThat(hold("f", ALICE)).isTrue();
+    }
+
+    /** Whoever runs out of descriptors lowers the time, and needs those that are held already. */
+    @Test
+    void aLoweredTimeHoldsForThoseThatAreHeldAlready() {
+        limits(4, TimeUnit.MINUTES.toMillis(10));
+        hold("a", ALICE);
+        assertThat(sweepAfter(600)).isEqualTo(1001);
+        hold("b", BOB);
+        limits(4, 1000);
+        assertThat(sweepAfter(300)).isEqualTo(101);
+        sweepAfter(100);
+        assertThat(ended).containsExactly("a");
+        sweepAfter(600);
+        assertThat(ended).containsExactly("a", "b");
+    }
+
+    @Test
+    void aRaisedTimeHoldsForThemToo() {
+        hold("a", ALICE);
+        limits(4, 2000);
+        sweepAfter(1999);
+        assertThat(ended).isEmpty();
+        sweepAfter(1);
+        assertThat(ended).containsExactly("a");
+    }
+
+    @Test
+    void withAnotherRefusalNothingIsHeldAnyMore() {
+        hold("a", ALICE);
+        limiter.reconfigure(limits -> limits.toBuilder().refuse(Refusal.RESET).build());
+        sweepAfter(0);
+        assertThat(ended).containsExactly("a");
+        limiter.reconfigure(limits -> limits.toBuilder().refuse(Refusal.TARPIT).build());
     }
 
     @Test
@@ -194,31 +227,34 @@ class TarpitTest {
             for (int i = 0; i < 3; i++) {
                 InetAddress client = Addresses.ipv4(i);
                 all.add(executor.submit(() -> {
-                    for (int j = 0; j < 20_000; j++) {
+                    // More than there is room for: it takes a sweep.
+                    for (int mine = 0; mine < 2_000; ) {
                         if (gate.tryHold("some", client, channel -> endedCount.incrementAndGet())) {
                             held.incrementAndGet();
+                            mine++;
                         }
                     }
                 }));
             }
-            all.add(executor.submit(() -> {
-                for (int j = 0; j < 500; j++) {
+            Future<?> sweeping = executor.submit(() -> {
+                for (int j = 0; !Thread.currentThread().isInterrupted(); j++) {
                     sweepAfter(1);
                     if (j % 50 == 0) {
                         gate.stopHolding();
                         gate.startHolding();
                     }
                 }
-            }));
+            });
             for (Future<?> one : all) {
                 one.get(60, TimeUnit.SECONDS);
             }
+            assertThat(sweeping.isDone()).isFalse();
         } finally {
             executor.shutdownNow();
         }
+        assertThat(executor.awaitTermination(60, TimeUnit.SECONDS)).isTrue();
         gate.stopHolding();
-        assertThat(endedCount).hasValue(held.get());
-        assertThat(held.get()).isGreaterThan(1_000);
+        assertThat(endedCount).hasValue(held.get()).hasValue(6_000);
         gate.startHolding();
         limits(4, 1000);
     }
