@@ -11,8 +11,8 @@ record ClusterUri(String text) {
 
     static final ClusterUri NONE = new ClusterUri("");
 
-    /** What is shown of a user and a password. */
-    private static final String HIDDEN = "***@";
+    /** What is shown of a user and a password, and of what may be one. */
+    private static final String HIDDEN = "***";
 
     static final String ALLOWED =
             "a URI that begins with redis://, rediss://, redis-sentinel:// or rediss-sentinel://, or"
@@ -23,10 +23,14 @@ record ClusterUri(String text) {
     /** The user and the password stand before the last @; what has one in it by mistake is one, too. */
     private static final Pattern CREDENTIALS = Pattern.compile("([a-z-]+://)?.*@", Pattern.DOTALL);
 
+    /** Whoever forgets the @ has a password where a port would be. All from there on may belong to it. */
+    private static final Pattern NO_PORT =
+            Pattern.compile("\\A((?:[a-z-]+://)?+(?:\\[[^\\]]*\\]|:[0-9]{1,5}(?=[,/?#]|$)|[^:])*+:).*", Pattern.DOTALL);
+
     /** @throws IllegalArgumentException if it is no such URI; the message has no password in it */
     static ClusterUri parse(String text) {
         ClusterUri uri = new ClusterUri(text);
-        if (text.contains(HIDDEN)) {
+        if (text.contains(HIDDEN + "@") || text.endsWith(":" + HIDDEN)) {
             throw SettingType.notAllowed(
                     Settings.CLUSTER_URI.key(),
                     uri,
@@ -40,6 +44,8 @@ record ClusterUri(String text) {
 
     @Override
     public String toString() {
-        return CREDENTIALS.matcher(text).replaceFirst("$1" + HIDDEN);
+        return text.contains("@")
+                ? CREDENTIALS.matcher(text).replaceFirst("$1" + HIDDEN + "@")
+                : NO_PORT.matcher(text).replaceFirst("$1" + HIDDEN);
     }
 }

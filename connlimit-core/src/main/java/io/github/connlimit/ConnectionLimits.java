@@ -308,14 +308,15 @@ public final class ConnectionLimits {
         return Collections.unmodifiableMap(texts);
     }
 
+    /** Limits are equal if all settings are, also what {@link #toSettings()} does not show of {@code clusterUri}. */
     @Override
     public boolean equals(Object other) {
-        return other instanceof ConnectionLimits that && toSettings().equals(that.toSettings());
+        return other instanceof ConnectionLimits that && values.equals(that.values);
     }
 
     @Override
     public int hashCode() {
-        return toSettings().hashCode();
+        return values.hashCode();
     }
 
     /** {@return the settings, for people} */

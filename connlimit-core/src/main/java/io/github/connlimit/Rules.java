@@ -107,6 +107,16 @@ final class Rules {
         return Collections.unmodifiableMap(limits);
     }
 
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Rules that && rules.equals(that.rules);
+    }
+
+    @Override
+    public int hashCode() {
+        return rules.hashCode();
+    }
+
     /** The text that {@link #parse} reads as these rules. */
     @Override
     public String toString() {

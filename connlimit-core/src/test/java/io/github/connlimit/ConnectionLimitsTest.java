@@ -512,6 +512,57 @@ class ConnectionLimitsTest {
                                 + " shown, and is to be given again");
     }
 
+    /** Whoever forgets the @ has a password where a port would be. */
+    @ParameterizedTest
+    @CsvSource({
+        "redis://user:secret, redis://user:***",
+        "redis://:secret, redis://:***",
+        "redis://10.0.0.5:6379:secret, redis://10.0.0.5:***",
+        "rediss://user:secret/0?timeout=10s, rediss://user:***",
+        "redis://user:123456, redis://user:***",
+        "'redis://[2001:db8::1]:secret,10.0.0.6', redis://[2001:db8::1]:***",
+    })
+    void aPasswordWithoutAnAtIsNotShown(String uri, String shown) {
+        ConnectionLimits limits = ConnectionLimits.builder().clusterUri(uri).build();
+        assertThat(limits.clusterUri()).isEqualTo(shown);
+        assertThat(limits.toString()).doesNotContain("secret");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ConnectionLimits.builder().clusterUri(shown))
+                .withMessageContaining("is to be given again");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"redis:/user:secret", "user:secret", "http://:secret"})
+    void noMessageHasAPasswordWithoutAnAt(String uri) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ConnectionLimits.builder().clusterUri(uri))
+                .withMessageContaining(":***")
+                .withMessageNotContaining("secret");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "redis://10.0.0.5",
+                "redis://10.0.0.5:6379/0?timeout=10s",
+                "redis://[2001:db8::1]:6379,[2001:db8::2]",
+                "redis-sentinel://10.0.0.5:26379,10.0.0.6:26379#main",
+            })
+    void anAddressIsShown(String uri) {
+        assertThat(ConnectionLimits.builder().clusterUri(uri).build().clusterUri())
+                .isEqualTo(uri);
+    }
+
+    @Test
+    void differWithAnotherPassword() {
+        ConnectionLimits before =
+                ConnectionLimits.builder().clusterUri("redis://:old@10.0.0.5").build();
+        ConnectionLimits after =
+                before.toBuilder().clusterUri("redis://:new@10.0.0.5").build();
+        assertThat(before).isNotEqualTo(after);
+        assertThat(after.toBuilder().build()).isEqualTo(after).hasSameHashCodeAs(after);
+    }
+
     @Test
     void whatIsFreeOnEachNode() {
         ConnectionLimits limits = ConnectionLimits.defaults();
