@@ -561,9 +561,9 @@ public final class ConnectionGate<C> {
     }
 
     /**
-     * Logs an error of an adapter's own, or of what it called for the user, at most once every ten seconds.
+     * Logs an error of an adapter's own, or of what it called for the user; those of one kind at most once every ten seconds.
      *
-     * @param what what failed
+     * @param what what failed: always the same text for errors of one kind
      * @param error why, or {@code null} if {@code what} says it all
      */
     public void report(String what, Throwable error) {

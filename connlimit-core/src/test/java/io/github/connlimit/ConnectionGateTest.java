@@ -281,15 +281,15 @@ class ConnectionGateTest {
     void reportsForAdapters() {
         Exception error = new Exception("made up");
         gate.report("what", error);
-        gate.report("more", error);
+        gate.report("what", error);
         nanoTime.set(TimeUnit.SECONDS.toNanos(10));
-        gate.report("last", null);
+        gate.report("what", null);
         assertThat(logger.entries)
                 .containsExactly(
                         new RecordingLogger.Entry(System.Logger.Level.ERROR, "what", error),
                         new RecordingLogger.Entry(
                                 System.Logger.Level.ERROR,
-                                "last (1 more errors since the last that was logged)",
+                                "what (1 more errors since the last that was logged)",
                                 null));
     }
 

@@ -295,8 +295,9 @@ class ConnectionLimiterTest {
         assertThat(limiter.limits().maxPerClient()).isEqualTo(2);
         logger.broken = null;
         nanoTime.set(TimeUnit.SECONDS.toNanos(10));
-        limiter.errors().report("next", null);
-        assertThat(logger.messages()).containsExactly("next (1 more errors since the last that was logged)");
+        limiter.errors().report(Failure.LOGGING_CHANGE, null);
+        assertThat(logger.messages())
+                .containsExactly(Failure.LOGGING_CHANGE + " (1 more errors since the last that was logged)");
     }
 
     @Test

@@ -28,29 +28,53 @@ class ErrorLogTest {
         log.report("a", first);
         assertThat(logger.entries).containsExactly(new RecordingLogger.Entry(System.Logger.Level.ERROR, "a", first));
 
-        log.report("b", new Exception());
+        log.report("a", new Exception());
         now.set(begin + TEN_SECONDS - 1);
-        log.report("c", new Exception());
+        log.report("a", new Exception());
         assertThat(logger.entries).hasSize(1);
 
         now.set(begin + TEN_SECONDS);
         Exception fourth = new Exception("fourth");
-        log.report("d", fourth);
+        log.report("a", fourth);
         assertThat(logger.entries).hasSize(2);
-        assertThat(logger.entries.get(1).message()).isEqualTo("d (2 more errors since the last that was logged)");
+        assertThat(logger.entries.get(1).message()).isEqualTo("a (2 more errors since the last that was logged)");
         assertThat(logger.entries.get(1).thrown()).isSameAs(fourth);
 
         now.set(begin + 2 * TEN_SECONDS - 1);
-        log.report("e", new Exception());
+        log.report("a", new Exception());
         assertThat(logger.entries).hasSize(2);
         now.set(begin + 3 * TEN_SECONDS);
-        log.report("f", null);
+        log.report("a", null);
         assertThat(logger.entries.get(2))
                 .isEqualTo(new RecordingLogger.Entry(
-                        System.Logger.Level.ERROR, "f (1 more errors since the last that was logged)", null));
+                        System.Logger.Level.ERROR, "a (1 more errors since the last that was logged)", null));
         now.set(begin + 9 * TEN_SECONDS);
-        log.report("g", null);
-        assertThat(logger.messages()).last().isEqualTo("g");
+        log.report("a", null);
+        assertThat(logger.messages()).last().isEqualTo("a");
+    }
+
+    /** One that an attacker provokes must not hide the others. */
+    @Test
+    void eachKindHasALineOfItsOwn() {
+        ErrorLog log = new ErrorLog(logger, now::get);
+        log.report("a", null);
+        log.report("a", null);
+        log.report(Failure.COUNTING, null);
+        log.report("b", null);
+        log.report(Failure.CLOSING, null);
+        log.report(Failure.COUNTING, null);
+        assertThat(logger.messages())
+                .containsExactly("a", Failure.COUNTING.toString(), "b", Failure.CLOSING.toString());
+        assertThat(log.total()).isEqualTo(6);
+    }
+
+    @Test
+    void kindsAreBounded() {
+        ErrorLog log = new ErrorLog(logger, now::get);
+        for (int i = 0; i < ErrorLog.MOST_TEXTS + 50; i++) {
+            log.report("kind " + i, null);
+        }
+        assertThat(logger.messages()).hasSize(ErrorLog.MOST_TEXTS + 1);
     }
 
     @Test
@@ -60,8 +84,8 @@ class ErrorLogTest {
         assertThatCode(() -> log.report("a", new Exception())).doesNotThrowAnyException();
         logger.broken = null;
         now.set(TEN_SECONDS);
-        log.report("b", new Exception());
-        assertThat(logger.messages()).containsExactly("b (1 more errors since the last that was logged)");
+        log.report("a", new Exception());
+        assertThat(logger.messages()).containsExactly("a (1 more errors since the last that was logged)");
     }
 
     @Test
@@ -74,8 +98,8 @@ class ErrorLogTest {
             return 0;
         });
         assertThatCode(() -> log.report("a", new Exception())).doesNotThrowAnyException();
-        log.report("b", new Exception());
-        assertThat(logger.messages()).containsExactly("b (1 more errors since the last that was logged)");
+        log.report("a", new Exception());
+        assertThat(logger.messages()).containsExactly("a (1 more errors since the last that was logged)");
     }
 
     @Test
@@ -105,10 +129,10 @@ class ErrorLogTest {
         }
         assertThat(logger.entries).hasSize(1);
         now.set(TEN_SECONDS);
-        log.report("y", null);
+        log.report("x", null);
         // Between the first one's turn and its count, others have been counted: in all none is missing.
         assertThat(logger.messages().get(1))
-                .isEqualTo("y (" + rest(threads * reports) + " more errors since the last that was logged)");
+                .isEqualTo("x (" + rest(threads * reports) + " more errors since the last that was logged)");
     }
 
     private int rest(int reports) {
