@@ -1,178 +1,196 @@
 package io.github.connlimit;
 
 import java.util.List;
+import java.util.function.Supplier;
 
 /** The figures of a limiter for JMX. This class is thread-safe. */
 final class LimiterFigures implements ConnectionLimiterMXBean {
 
     private final ConnectionLimiter limiter;
+    private final Supplier<LimiterSnapshot> snapshot;
+    private final Supplier<ClusterSnapshot> cluster;
 
+    /** The figures of the moment in which each is asked for. */
     LimiterFigures(ConnectionLimiter limiter) {
+        this(limiter, () -> limiter.snapshot(0), () -> clusterOf(limiter));
+    }
+
+    private LimiterFigures(
+            ConnectionLimiter limiter, Supplier<LimiterSnapshot> snapshot, Supplier<ClusterSnapshot> cluster) {
         this.limiter = limiter;
+        this.snapshot = snapshot;
+        this.cluster = cluster;
+    }
+
+    /** The figures of now, which fit each other. */
+    static LimiterFigures ofNow(ConnectionLimiter limiter) {
+        LimiterSnapshot snapshot = limiter.snapshot(0);
+        ClusterSnapshot cluster = clusterOf(limiter);
+        return new LimiterFigures(limiter, () -> snapshot, () -> cluster);
+    }
+
+    private static ClusterSnapshot clusterOf(ConnectionLimiter limiter) {
+        return limiter.cluster().orElse(ClusterSnapshot.NONE);
     }
 
     @Override
     public long getOpenConnections() {
-        return limiter.snapshot(0).openConnections();
+        return snapshot.get().openConnections();
     }
 
     @Override
     public long getPendingConnections() {
-        return limiter.snapshot(0).pendingConnections();
+        return snapshot.get().pendingConnections();
     }
 
     @Override
     public long getStreams() {
-        return limiter.snapshot(0).streams();
+        return snapshot.get().streams();
     }
 
     @Override
     public long getClients() {
-        return limiter.snapshot(0).clients();
+        return snapshot.get().clients();
     }
 
     @Override
     public int getLargestClient() {
-        return limiter.snapshot(0).largestClient();
+        return snapshot.get().largestClient();
     }
 
     @Override
     public long getAdmitted() {
-        return limiter.snapshot(0).admitted();
+        return snapshot.get().admitted();
     }
 
     @Override
     public long getRefused() {
-        return limiter.snapshot(0).refused();
+        return snapshot.get().refused();
     }
 
     @Override
     public long getRefusedPending() {
-        return limiter.snapshot(0).refusedPending();
+        return snapshot.get().refusedPending();
     }
 
     @Override
     public long getRefusedStreams() {
-        return limiter.snapshot(0).refusedStreams();
+        return snapshot.get().refusedStreams();
     }
 
     @Override
     public long getRefusedTotal() {
-        return limiter.snapshot(0).refusedTotal();
+        return snapshot.get().refusedTotal();
     }
 
     @Override
     public long getRefusedRate() {
-        return limiter.snapshot(0).refusedRate();
+        return snapshot.get().refusedRate();
     }
 
     @Override
     public long getRefusedNetwork() {
-        return limiter.snapshot(0).refusedNetwork();
+        return snapshot.get().refusedNetwork();
     }
 
     @Override
     public long getRefusedCluster() {
-        return limiter.snapshot(0).refusedCluster();
+        return snapshot.get().refusedCluster();
     }
 
     @Override
     public long getTimedOut() {
-        return limiter.snapshot(0).timedOut();
+        return snapshot.get().timedOut();
     }
 
     @Override
     public long getTimedOutHandshake() {
-        return limiter.snapshot(0).timeOuts().get(ConnectionPhase.HANDSHAKE);
+        return snapshot.get().timeOuts().get(ConnectionPhase.HANDSHAKE);
     }
 
     @Override
     public long getTimedOutFirstByte() {
-        return limiter.snapshot(0).timeOuts().get(ConnectionPhase.FIRST_BYTE);
+        return snapshot.get().timeOuts().get(ConnectionPhase.FIRST_BYTE);
     }
 
     @Override
     public long getTimedOutHeader() {
-        return limiter.snapshot(0).timeOuts().get(ConnectionPhase.HEADER);
+        return snapshot.get().timeOuts().get(ConnectionPhase.HEADER);
     }
 
     @Override
     public long getDryRunRefused() {
-        return limiter.snapshot(0).dryRunRefused();
+        return snapshot.get().dryRunRefused();
     }
 
     @Override
     public long getDryRunTimedOut() {
-        return limiter.snapshot(0).dryRunTimedOut();
+        return snapshot.get().dryRunTimedOut();
     }
 
     @Override
     public long getResponded() {
-        return limiter.snapshot(0).responded();
+        return snapshot.get().responded();
     }
 
     @Override
     public int getTarpitOpen() {
-        return limiter.snapshot(0).tarpitOpen();
+        return snapshot.get().tarpitOpen();
     }
 
     @Override
     public long getTarpitted() {
-        return limiter.snapshot(0).tarpitted();
+        return snapshot.get().tarpitted();
     }
 
     @Override
     public long getReset() {
-        return limiter.snapshot(0).reset();
+        return snapshot.get().reset();
     }
 
     @Override
     public long getErrors() {
-        return limiter.snapshot(0).errors();
+        return snapshot.get().errors();
     }
 
     @Override
     public long getForgotten() {
-        return limiter.snapshot(0).forgotten();
+        return snapshot.get().forgotten();
     }
 
     @Override
     public boolean isClusterConnected() {
-        return cluster().connected();
+        return cluster.get().connected();
     }
 
     @Override
     public long getClusterMillisSinceLastAnswer() {
-        return cluster().sinceLastAnswer().toMillis();
+        return cluster.get().sinceLastAnswer().toMillis();
     }
 
     @Override
     public int getClusterReservations() {
-        return cluster().reservations();
+        return cluster.get().reservations();
     }
 
     @Override
     public long getClusterReserved() {
-        return cluster().reserved();
+        return cluster.get().reserved();
     }
 
     @Override
     public long getClusterRequests() {
-        return cluster().requests();
+        return cluster.get().requests();
     }
 
     @Override
     public long getClusterGranted() {
-        return cluster().granted();
+        return cluster.get().granted();
     }
 
     @Override
     public long getClusterDenied() {
-        return cluster().denied();
-    }
-
-    private ClusterSnapshot cluster() {
-        return limiter.cluster().orElse(ClusterSnapshot.NONE);
+        return cluster.get().denied();
     }
 
     @Override

@@ -24,7 +24,7 @@ final class LimiterMBean implements DynamicMBean {
 
     private LimiterMBean(ConnectionLimiter limiter) {
         this.limiter = limiter;
-        figures = new StandardMBean(new LimiterFigures(limiter), ConnectionLimiterMXBean.class, true);
+        figures = view(new LimiterFigures(limiter));
         MBeanInfo ofFigures = figures.getMBeanInfo();
         info = new MBeanInfo(
                 LimiterMBean.class.getName(),
@@ -42,6 +42,10 @@ final class LimiterMBean implements DynamicMBean {
     /** Declared as the interface: whoever verifies the caller's class then need not load this one. */
     static DynamicMBean of(ConnectionLimiter limiter) {
         return new LimiterMBean(limiter);
+    }
+
+    private static StandardMBean view(LimiterFigures figures) {
+        return new StandardMBean(figures, ConnectionLimiterMXBean.class, true);
     }
 
     private static MBeanAttributeInfo attribute(Settings setting) {
@@ -77,12 +81,17 @@ final class LimiterMBean implements DynamicMBean {
     @Override
     public Object getAttribute(String attribute)
             throws AttributeNotFoundException, MBeanException, ReflectionException {
-        Optional<Settings> setting = setting(attribute);
-        return setting.isPresent() ? value(setting.get()) : figures.getAttribute(attribute);
+        return get(attribute, limiter.limits(), figures);
     }
 
-    private Object value(Settings setting) {
-        Object value = limiter.limits().get(setting);
+    private static Object get(String attribute, ConnectionLimits limits, StandardMBean figures)
+            throws AttributeNotFoundException, MBeanException, ReflectionException {
+        Optional<Settings> setting = setting(attribute);
+        return setting.isPresent() ? value(setting.get(), limits) : figures.getAttribute(attribute);
+    }
+
+    private static Object value(Settings setting, ConnectionLimits limits) {
+        Object value = limits.get(setting);
         return isNative(setting) ? value : setting.print(value);
     }
 
@@ -91,20 +100,25 @@ final class LimiterMBean implements DynamicMBean {
             throws AttributeNotFoundException, InvalidAttributeValueException, MBeanException, ReflectionException {
         Optional<Settings> setting = setting(attribute.getName());
         if (setting.isPresent()) {
-            set(setting.get(), attribute.getValue());
+            Object value = attribute.getValue();
+            checkType(setting.get(), value);
+            limiter.reconfigure(
+                    limits -> set(limits.toBuilder(), setting.get(), value).build());
         } else {
             figures.setAttribute(attribute);
         }
     }
 
-    private void set(Settings setting, Object value) throws InvalidAttributeValueException {
+    private static void checkType(Settings setting, Object value) throws InvalidAttributeValueException {
         if (!hasType(setting, value)) {
             throw new InvalidAttributeValueException(setting.key() + ": " + value + " is not allowed; "
                     + (isNative(setting) ? setting.type() : String.class).getName() + ": " + setting.allowed());
         }
-        limiter.reconfigure(limits -> isNative(setting)
-                ? limits.toBuilder().set(setting, value).build()
-                : limits.toBuilder().set(setting.key(), (String) value).build());
+    }
+
+    /** @param value of the right type */
+    private static ConnectionLimits.Builder set(ConnectionLimits.Builder builder, Settings setting, Object value) {
+        return isNative(setting) ? builder.set(setting, value) : builder.set(setting.key(), (String) value);
     }
 
     private static boolean hasType(Settings setting, Object value) {
@@ -114,12 +128,15 @@ final class LimiterMBean implements DynamicMBean {
         return value instanceof String;
     }
 
+    /** The figures are of one moment, and so are the settings. */
     @Override
     public AttributeList getAttributes(String[] names) {
+        ConnectionLimits limits = limiter.limits();
+        StandardMBean now = view(LimiterFigures.ofNow(limiter));
         AttributeList found = new AttributeList();
         for (String name : names) {
             try {
-                found.add(new Attribute(name, getAttribute(name)));
+                found.add(new Attribute(name, get(name, limits, now)));
             } catch (JMException | RuntimeException missing) {
                 // Its absence tells the caller, by the contract of this method.
             }
@@ -127,18 +144,47 @@ final class LimiterMBean implements DynamicMBean {
         return found;
     }
 
+    /** Puts all that are allowed in force at once. If they do not fit each other, none is. */
     @Override
     public AttributeList setAttributes(AttributeList attributes) {
+        // What is left out tells the caller, by the contract of this method.
+        List<Attribute> allowed =
+                attributes.asList().stream().filter(LimiterMBean::isAllowed).toList();
         AttributeList set = new AttributeList();
-        for (Attribute attribute : List.copyOf(attributes.asList())) {
-            try {
-                setAttribute(attribute);
-                set.add(new Attribute(attribute.getName(), getAttribute(attribute.getName())));
-            } catch (JMException | RuntimeException refused) {
-                // Its absence tells the caller, by the contract of this method.
+        try {
+            if (!allowed.isEmpty()) {
+                limiter.reconfigure(limits -> set(limits, allowed));
             }
+        } catch (IllegalArgumentException misfit) {
+            return set;
+        }
+        ConnectionLimits limits = limiter.limits();
+        for (Attribute attribute : allowed) {
+            setting(attribute.getName())
+                    .ifPresent(setting -> set.add(new Attribute(attribute.getName(), value(setting, limits))));
         }
         return set;
+    }
+
+    private static ConnectionLimits set(ConnectionLimits limits, List<Attribute> attributes) {
+        ConnectionLimits.Builder builder = limits.toBuilder();
+        for (Attribute attribute : attributes) {
+            setting(attribute.getName()).ifPresent(setting -> set(builder, setting, attribute.getValue()));
+        }
+        return builder.build();
+    }
+
+    private static boolean isAllowed(Attribute attribute) {
+        Settings setting = setting(attribute.getName()).orElse(null);
+        if (setting == null || !hasType(setting, attribute.getValue())) {
+            return false;
+        }
+        try {
+            set(ConnectionLimits.builder(), setting, attribute.getValue());
+            return true;
+        } catch (IllegalArgumentException notAllowed) {
+            return false;
+        }
     }
 
     @Override

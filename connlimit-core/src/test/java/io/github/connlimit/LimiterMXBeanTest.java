@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import javax.management.Attribute;
@@ -358,6 +359,53 @@ class LimiterMXBeanTest {
                         new Attribute("MaxPerClient", 9),
                         new Attribute("Refuse", "reset"),
                         new Attribute("Clients", 0L));
+    }
+
+    /** What fits only together can be set, and whoever connects meanwhile sees nothing in between. */
+    @Test
+    void severalAreOneChange() throws Exception {
+        limiter.reconfigure(
+                limits -> limits.toBuilder().rules("").maxPerClient(20).build());
+        AttributeList set = server.setAttributes(
+                name,
+                new AttributeList(
+                        List.of(new Attribute("ReservedConnections", 30), new Attribute("MaxPerClient", 50))));
+        assertThat(set).hasSize(2);
+        assertThat(limiter.limits().reservedConnections()).isEqualTo(30);
+        assertThat(limiter.limits().maxPerClient()).isEqualTo(50);
+
+        ConnectionLimits before = limiter.limits();
+        set = server.setAttributes(
+                name,
+                new AttributeList(List.of(new Attribute("MaxPendingPerClient", 3), new Attribute("MaxPerClient", 31))));
+        assertThat(set).isEmpty();
+        assertThat(limiter.limits()).isSameAs(before);
+        assertThat(server.setAttributes(name, new AttributeList(List.of(new Attribute("MaxPerClient", -1)))))
+                .isEmpty();
+        assertThat(limiter.limits()).isSameAs(before);
+    }
+
+    /** Whatever comes and goes meanwhile. */
+    @Test
+    void severalAreOfOneMoment() throws Exception {
+        AtomicBoolean stop = new AtomicBoolean();
+        Thread busy = new Thread(() -> {
+            while (!stop.get()) {
+                limiter.tryAcquire(Addresses.ip("192.0.2.1")).orElseThrow().close();
+            }
+        });
+        busy.start();
+        try {
+            for (int i = 0; i < 2_000; i++) {
+                List<Attribute> read = server.getAttributes(
+                                name, new String[] {"OpenConnections", "Admitted", "Clients"})
+                        .asList();
+                assertThat(read.get(0).getValue()).isEqualTo(read.get(2).getValue());
+            }
+        } finally {
+            stop.set(true);
+            busy.join();
+        }
     }
 
     /** A console shows what an attribute is for, and what it takes. */
