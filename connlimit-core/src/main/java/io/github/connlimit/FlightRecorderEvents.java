@@ -206,7 +206,7 @@ final class FlightRecorderEvents implements Recorder {
     private static final class RefusalEvent extends ClientEvent {
 
         @Label("Reason")
-        @Description("Which limit was reached: CONNECTIONS, PENDING, STREAMS, TOTAL, RATE, NETWORK")
+        @Description("Which limit was reached: CONNECTIONS, PENDING, STREAMS, TOTAL, RATE, NETWORK, CLUSTER")
         String reason;
     }
 

@@ -1,7 +1,8 @@
 package io.github.connlimit;
 
 import java.io.IOException;
-import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -19,8 +20,10 @@ import java.util.concurrent.TimeUnit;
  * until it is garbage-collected, as it stays open until then. As thread-safe as {@link ServerSocket}.
  *
  * <p>Connections over the limit are ended inside {@code accept()}, which goes on waiting. {@link Refusal#RESPOND} is as
- * {@link Refusal#RESET} here, since it is not known what protocol is spoken. {@link Refusal#TARPIT} takes one daemon thread,
- * which ends when this server socket and its connections are closed.
+ * {@link Refusal#RESET} here, since it is not known what protocol is spoken.
+ *
+ * <p>One daemon thread, from the first {@code accept()} on, keeps deadlines and tells the log and Flight Recorder what is due.
+ * It ends when this server socket and its connections are closed, or have been dropped and collected.
  *
  * @since 0.1.0
  */
@@ -35,7 +38,7 @@ public class LimitedServerSocket extends ServerSocket {
 
         @Override
         public boolean closeExpired(Count count, ConnectionPhase phase) {
-            CountedSocket socket = count.socket.get();
+            CountedSocket socket = count.get();
             if (socket != null) {
                 socket.closeQuietly();
             }
@@ -43,7 +46,7 @@ public class LimitedServerSocket extends ServerSocket {
         }
     };
 
-    private final Cleaner cleaner = Cleaner.create();
+    private final ReferenceQueue<CountedSocket> dropped = new ReferenceQueue<>();
     private final ConnectionGate<Count> gate;
     private final RefusalHandler<? super Socket> refusalHandler;
     private final ClusterMembership membership;
@@ -51,8 +54,8 @@ public class LimitedServerSocket extends ServerSocket {
     /** Once true, always true. */
     private volatile boolean expectsEstablished;
 
-    /** Set once, if ever, from when there is something to sweep. Guarded by this. */
-    private Thread sweeper;
+    /** Once true, always true. Set by a holder of this monitor. */
+    private volatile boolean hasSweeper;
 
     /**
      * Makes an unbound server socket; see {@link ServerSocket#ServerSocket()}.
@@ -132,9 +135,15 @@ public class LimitedServerSocket extends ServerSocket {
         if (!isBound()) {
             throw new SocketException("Socket is not bound yet");
         }
+        try {
+            ensureSweeper();
+        } catch (Throwable outOfThreads) {
+            // Tried again with the next one. Whoever accepts must not be harmed.
+            gate.report(Failure.SWEEP, outOfThreads);
+        }
         long begin = System.nanoTime();
         while (true) {
-            CountedSocket socket = new CountedSocket(gate, cleaner);
+            CountedSocket socket = new CountedSocket(gate, dropped);
             try {
                 implAccept(socket);
                 if (admit(socket)) {
@@ -159,31 +168,79 @@ public class LimitedServerSocket extends ServerSocket {
      * From now on, closes each accepted connection that is not {@linkplain ConnectionPermit#established() established}
      * within {@link ConnectionLimits#handshakeTimeout()}, and counts it as pending until it is. The server has to say so:
      * {@code LimitedServerSocket.permit(socket).ifPresent(ConnectionPermit::established)}, once the TLS handshake is
-     * complete or the first bytes have been read. A daemon thread keeps the deadlines; it ends when this server socket
-     * and its connections are closed, and not when it is interrupted. Every call but the first does nothing.
+     * complete or the first bytes have been read. Every call but the first does nothing.
      */
     public void expectEstablished() {
         ensureSweeper();
         expectsEstablished = true;
     }
 
-    private synchronized void ensureSweeper() {
-        if (sweeper == null) {
-            Thread thread = new Thread(this::sweep, "connlimit-sweeper");
-            thread.setDaemon(true);
-            thread.start();
-            sweeper = thread;
+    private void ensureSweeper() {
+        if (hasSweeper) {
+            return;
+        }
+        synchronized (this) {
+            if (!hasSweeper) {
+                Thread thread = new Thread(new Sweeper(this), "connlimit-sweeper");
+                thread.setDaemon(true);
+                thread.start();
+                hasSweeper = true;
+            }
         }
     }
 
-    private void sweep() {
-        while (!isClosed() || gate.openConnections() > 0) {
-            long millis = gate.sweep(CHANNELS);
+    /** Does what is due. It must not refer to the server socket, so that one that was dropped can be collected. */
+    private static final class Sweeper implements Runnable {
+
+        private final WeakReference<LimitedServerSocket> server;
+        private final ConnectionGate<Count> gate;
+        private final ReferenceQueue<CountedSocket> dropped;
+        private final ClusterMembership membership;
+
+        private Sweeper(LimitedServerSocket server) {
+            this.server = new WeakReference<>(server);
+            this.gate = server.gate;
+            this.dropped = server.dropped;
+            this.membership = server.membership;
+        }
+
+        @Override
+        public void run() {
+            while (isOpen() || gate.openConnections() > 0) {
+                releaseDropped();
+                long millis = gate.sweep(CHANNELS);
+                try {
+                    Thread.sleep(millis);
+                } catch (InterruptedException anybody) {
+                    // Without a sweeper there would be no deadlines any more.
+                    gate.report("the sweeper was interrupted and goes on", anybody);
+                }
+            }
+        }
+
+        /** Whether the server socket is; of one that was dropped, gives back what it has. */
+        private boolean isOpen() {
+            LimitedServerSocket present = server.get();
+            if (present != null) {
+                return !present.isClosed();
+            }
+            gate.stopHolding();
             try {
-                Thread.sleep(millis);
-            } catch (InterruptedException anybody) {
-                // Without a sweeper there would be no deadlines any more.
-                gate.report("the sweeper was interrupted and goes on", anybody);
+                membership.close();
+            } catch (Throwable error) {
+                gate.report("leaving the cluster failed", error);
+            }
+            return false;
+        }
+
+        private void releaseDropped() {
+            Reference<? extends CountedSocket> reference;
+            while ((reference = dropped.poll()) != null) {
+                if (reference instanceof Count count && gate.release(count) && !count.closed) {
+                    gate.limiter().countForgotten(1);
+                    gate.report(
+                            "a socket was dropped without being closed: close every one that accept() returns", null);
+                }
             }
         }
     }
@@ -257,12 +314,10 @@ public class LimitedServerSocket extends ServerSocket {
     private static final class CountedSocket extends Socket {
 
         private final Count count;
-        private final Cleaner.Cleanable cleanable;
 
-        private CountedSocket(ConnectionGate<Count> gate, Cleaner cleaner) throws IOException {
+        private CountedSocket(ConnectionGate<Count> gate, ReferenceQueue<CountedSocket> dropped) throws IOException {
             super((SocketImpl) null);
-            this.count = new Count(gate, new WeakReference<>(this));
-            this.cleanable = cleaner.register(this, count);
+            this.count = new Count(gate, this, dropped);
         }
 
         @Override
@@ -271,7 +326,7 @@ public class LimitedServerSocket extends ServerSocket {
                 super.close();
             } finally {
                 count.closed = true;
-                cleanable.clean();
+                count.gate.release(count);
             }
         }
 
@@ -292,25 +347,15 @@ public class LimitedServerSocket extends ServerSocket {
         }
     }
 
-    /** What the gate knows of a socket. It must not refer to it, so that a socket that was dropped can be collected. */
-    private static final class Count implements Runnable {
+    /** What the gate knows of a socket. It refers to it weakly, so that a socket that was dropped can be collected. */
+    private static final class Count extends WeakReference<CountedSocket> {
 
         private final ConnectionGate<Count> gate;
-        private final WeakReference<CountedSocket> socket;
         private volatile boolean closed;
 
-        private Count(ConnectionGate<Count> gate, WeakReference<CountedSocket> socket) {
+        private Count(ConnectionGate<Count> gate, CountedSocket socket, ReferenceQueue<CountedSocket> dropped) {
+            super(socket, dropped);
             this.gate = gate;
-            this.socket = socket;
-        }
-
-        /** Run once, after the socket was closed or has become garbage. */
-        @Override
-        public void run() {
-            if (gate.release(this) && !closed) {
-                gate.limiter().countForgotten(1);
-                gate.report("a socket was dropped without being closed: close every one that accept() returns", null);
-            }
         }
     }
 }

@@ -3,9 +3,11 @@ package io.github.connlimit;
 import static io.github.connlimit.Addresses.ip;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -156,6 +158,27 @@ class FlightRecorderTest {
                         .mapToLong(event -> event.getLong("omitted"))
                         .sum())
                 .isEqualTo(10_000 - FlightRecorderEvents.MOST_PER_SECOND);
+    }
+
+    /** It may be the only one there is, and nobody else would look whether somebody records. */
+    @Test
+    void aPlainServerSocketRecordsItsFiguresToo() throws Exception {
+        Path file = directory.resolve("plain.jfr");
+        try (LimitedServerSocket server = new LimitedServerSocket(0, 50, InetAddress.getLoopbackAddress(), limiter);
+                Socket client = new Socket(InetAddress.getLoopbackAddress(), server.getLocalPort());
+                Socket accepted = server.accept();
+                Recording recording = new Recording()) {
+            assertThat(client.isConnected()).isTrue();
+            assertThat(accepted.isConnected()).isTrue();
+            recording.start();
+            await().atMost(20, TimeUnit.SECONDS).untilAsserted(() -> {
+                now.addAndGet(FlightRecorderEvents.FIGURES_NANOS);
+                recording.dump(file);
+                assertThat(of(RecordingFile.readAllEvents(file), "Figures"))
+                        .anySatisfy(event -> assertThat(event.getString("limiter"))
+                                .isEqualTo(Integer.toHexString(System.identityHashCode(limiter))));
+            });
+        }
     }
 
     /** A limiter neither starts Flight Recorder nor loads what belongs to it. */

@@ -2,14 +2,17 @@ package io.github.connlimit;
 
 import static io.github.connlimit.Addresses.ip;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -65,6 +68,13 @@ class LimitedServerSocketDeadlineTest {
         assertThat(limiter.snapshot().clients()).isZero();
         assertThat(limiter.snapshot().openConnections()).isZero();
         await().atMost(DEADLINE).until(() -> newSweepers().isEmpty());
+    }
+
+    /** Those that a server socket might begin. */
+    private static Set<Thread> threads() {
+        Set<Thread> threads = new HashSet<>(Thread.getAllStackTraces().keySet());
+        threads.removeIf(thread -> !thread.getName().matches("(Cleaner-|connlimit-).*"));
+        return threads;
     }
 
     private static Set<Thread> sweepers() {
@@ -182,6 +192,44 @@ class LimitedServerSocketDeadlineTest {
         server.close();
         awaitTimedOut(1);
         assertEnded(client);
+    }
+
+    @Test
+    void aServerSocketHasNoThreadUntilItAcceptsAndThenOne() throws Exception {
+        Set<Thread> before = threads();
+        try (LimitedServerSocket one = new LimitedServerSocket(0, 50, SERVER, limiter);
+                LimitedServerSocket other = new LimitedServerSocket(limiter)) {
+            assertThat(threads()).isEqualTo(before);
+            one.setSoTimeout(1);
+            for (int i = 0; i < 2; i++) {
+                assertThatExceptionOfType(SocketTimeoutException.class).isThrownBy(one::accept);
+            }
+            Set<Thread> more = threads();
+            more.removeAll(before);
+            assertThat(more)
+                    .singleElement()
+                    .satisfies(thread -> assertThat(thread.getName()).isEqualTo("connlimit-sweeper"));
+            assertThat(other.isClosed()).isFalse();
+        }
+        await().atMost(DEADLINE).until(() -> newSweepers().size() == 1);
+    }
+
+    @Test
+    void aServerSocketThatWasDroppedIsCollected() throws Exception {
+        WeakReference<LimitedServerSocket> dropped = dropOne();
+        await().atMost(DEADLINE).until(() -> {
+            System.gc();
+            return dropped.get() == null;
+        });
+        await().atMost(DEADLINE).until(() -> newSweepers().size() == 1);
+    }
+
+    private WeakReference<LimitedServerSocket> dropOne() throws IOException {
+        LimitedServerSocket one = new LimitedServerSocket(0, 50, SERVER, limiter);
+        one.expectEstablished();
+        one.setSoTimeout(1);
+        assertThatExceptionOfType(SocketTimeoutException.class).isThrownBy(one::accept);
+        return new WeakReference<>(one);
     }
 
     /** No deadline and not pending, as nobody says when it is established. */

@@ -159,6 +159,27 @@ class LimitedServerSocketTest {
         assertThat(logger.messages()).containsExactly(REFUSED);
     }
 
+    /** Also if nobody comes any more. */
+    @Test
+    void theLastRefusalsAreSummedUp() throws Exception {
+        AtomicLong clock = new AtomicLong();
+        ConnectionLimiter own =
+                new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(1).build(), clock::get, logger);
+        LimitedServerSocket server = new LimitedServerSocket(0, 200, SERVER, own);
+        servers.add(server);
+        open(server, GREEDY);
+        accepting(server);
+        for (int i = 0; i < 3; i++) {
+            assertConnectIsReset(server, GREEDY);
+        }
+        await().atMost(DEADLINE).until(() -> own.snapshot(0).refused() == 3);
+        clock.addAndGet(SummaryLog.INTERVAL_NANOS);
+        await().atMost(DEADLINE)
+                .untilAsserted(() -> assertThat(logger.messages())
+                        .last()
+                        .isEqualTo("in the last 10 s: 3 connections over the limit; most by 127.0.0.2/32 (3)"));
+    }
+
     @Test
     void anAcceptedSocketIsAnOrdinaryOne() throws Exception {
         LimitedServerSocket server = listen();
@@ -592,8 +613,10 @@ class LimitedServerSocketTest {
             return limiter.openConnections(GREEDY) == 0;
         });
         assertThat(client.getInputStream().read()).isEqualTo(-1);
-        assertThat(logger.messages())
-                .containsExactly("a socket was dropped without being closed: close every one that accept() returns");
+        await().atMost(DEADLINE)
+                .untilAsserted(() -> assertThat(logger.messages())
+                        .containsExactly(
+                                "a socket was dropped without being closed: close every one that accept() returns"));
         assertThat(limiter.snapshot().forgotten()).isEqualTo(1);
 
         // Its stream is enough to keep a socket.

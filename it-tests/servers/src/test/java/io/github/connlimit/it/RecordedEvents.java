@@ -67,7 +67,7 @@ final class RecordedEvents implements LimiterListener {
         Set<String> methods = StackWalker.getInstance()
                 .walk(frames -> frames.map(frame -> frame.getClassName() + "." + frame.getMethodName())
                         .collect(Collectors.toSet()));
-        return current.getName().startsWith("Cleaner-")
+        return methods.contains("io.github.connlimit.LimitedServerSocket$Sweeper.releaseDropped")
                 || methods.contains("io.github.connlimit.ConnectionGate.releaseAllBut")
                         && !methods.contains("io.github.connlimit.tomcat.ProtocolLimit.closeForgotten")
                         && !methods.contains("io.github.connlimit.netty.Acceptor.releaseAbandoned");
