@@ -39,6 +39,7 @@ public final class ConnectionLimiter {
     private final RefusalBudget refusalBudget;
     private final TarpitBudget tarpitBudget = new TarpitBudget();
     private final Recorder recorder;
+    private final DroppedPermits droppedPermits;
 
     /** Held for each admission while {@link ConnectionLimits#maxTotal} may be reached; before the monitor of any part. */
     private final Lock nearTotal = new ReentrantLock();
@@ -51,7 +52,7 @@ public final class ConnectionLimiter {
 
     private volatile long countedOnceAgain;
 
-    private final Supplier<ConnectionPermit> established = () -> new ConnectionPermit(this, false);
+    private final Supplier<ConnectionPermit> established = this::newPermit;
 
     /** Written only while no count changes, so that a decision and its count are one step under the same limits. */
     private volatile InForce inForce;
@@ -98,10 +99,15 @@ public final class ConnectionLimiter {
         this.logger = logger;
         this.ticker = ticker;
         this.errors = new ErrorLog(logger, ticker);
+        this.droppedPermits = new DroppedPermits(errors);
         this.summaries = new SummaryLog(logger, ticker, figures);
         this.refusalBudget = new RefusalBudget(this::limits, figures, ticker);
         this.listeners = List.of(listeners);
         this.recorder = Recorder.of(this);
+    }
+
+    private ConnectionPermit newPermit() {
+        return droppedPermits.newPermit(this);
     }
 
     /**
@@ -655,6 +661,7 @@ public final class ConnectionLimiter {
         if (topClients < 0) {
             throw new IllegalArgumentException("topClients: " + topClients + " is not allowed; a whole number from 0");
         }
+        droppedPermits.report();
         return figures.snapshot(
                 clients.totals(), tarpitBudget.open(), errors.total(), topClients(topClients), topNetworks(topClients));
     }

@@ -27,6 +27,9 @@ enum Failure {
     LOGGING_REFUSAL("logging a refusal failed"),
     LOGGING_TIMEOUT("logging a time-out failed"),
     LOGGING_CHANGE("logging the changed limits failed"),
+    DROPPED_PERMIT(
+            "a permit was dropped without being closed and counts for ever: close every one that the limiter returns."
+                    + " One in " + DroppedPermits.ONE_IN + " is watched"),
     CLUSTER("asking what the cluster leaves to this node failed, the limit holds for this node alone");
 
     private final String text;
