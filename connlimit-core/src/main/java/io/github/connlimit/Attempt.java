@@ -79,8 +79,7 @@ record Attempt(
     }
 
     private boolean hasTooManyPending() {
-        int most = limits().maxPendingPerClient();
-        return most > 0 && permit.isPending() && !range.exempt() && client.pending() >= most;
+        return permit.isPending() && ConnectionLimiter.hasTooManyPending(limits(), range, client);
     }
 
     private boolean isTooSoon() {

@@ -184,6 +184,10 @@ final class Client implements Stripe.Node<Client> {
     }
 
     boolean isIpv4() {
+        return isIpv4(high, low);
+    }
+
+    static boolean isIpv4(long high, long low) {
         return high == 0 && low >>> Integer.SIZE == 0xffff;
     }
 

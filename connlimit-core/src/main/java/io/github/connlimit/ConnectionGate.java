@@ -129,7 +129,7 @@ public final class ConnectionGate<C> {
     }
 
     private GatePermit<C> tryAcquire(C channel, InetAddress client, boolean pending, ConnectionLimiter.Counted what) {
-        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel), what);
+        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel), pending, what);
     }
 
     private void setDeadline(GatePermit<C> permit, ConnectionPhase phase, Duration timeout) {

@@ -117,7 +117,7 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the connection is closed; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquire(InetAddress address) {
-        return optional(tryAcquire(address, established, Counted.CONNECTION));
+        return optional(tryAcquire(address, established, false, Counted.CONNECTION));
     }
 
     /**
@@ -128,7 +128,7 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the request has ended; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquireForRequest(InetAddress address) {
-        return optional(tryAcquire(address, established, Counted.REQUEST));
+        return optional(tryAcquire(address, established, false, Counted.REQUEST));
     }
 
     private static Optional<ConnectionPermit> optional(ConnectionPermit permit) {
@@ -149,7 +149,7 @@ public final class ConnectionLimiter {
      * @throws ConnectionLimitExceededException if the client is at its limit
      */
     public ConnectionPermit acquire(InetAddress address) throws ConnectionLimitExceededException {
-        ConnectionPermit permit = tryAcquire(address, established, Counted.CONNECTION);
+        ConnectionPermit permit = tryAcquire(address, established, false, Counted.CONNECTION);
         if (permit == null) {
             throw new ConnectionLimitExceededException();
         }
@@ -175,10 +175,11 @@ public final class ConnectionLimiter {
     /**
      * Counts a connection of this client, if its limits allow one more.
      *
-     * @param unbound makes its permit; one that is pending counts as such
+     * @param unbound makes its permit
+     * @param pending whether that is pending
      * @return {@code null} if the client is at a limit
      */
-    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound, Counted what) {
+    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound, boolean pending, Counted what) {
         IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
         P permit = null;
         while (true) {
@@ -211,11 +212,28 @@ public final class ConnectionLimiter {
                     refused(client, open, RefusalReason.CLUSTER, false);
                     return null;
                 }
+                if (pending
+                        && hasTooManyPending(read.limits, range, client)
+                        && isEnforced(read.limits)
+                        && inForce == read) {
+                    refused(client, open, RefusalReason.PENDING, false);
+                    return null;
+                }
             }
             boolean near = total != Long.MAX_VALUE && clients.mayReach(total);
             if (near && !dryRun && isFull(total) && inForce == read) {
                 Client known = client == null ? new Client(high, low, prefix) : client;
                 refused(known, known.open(), RefusalReason.TOTAL, false);
+                return null;
+            }
+            if (read.networks != null
+                    && !dryRun
+                    && !range.exempt()
+                    && read.networks.isOneFull(high, low, prefix)
+                    && isEnforced(read.limits)
+                    && inForce == read) {
+                Client known = client == null ? new Client(high, low, prefix) : client;
+                refused(known, known.open(), RefusalReason.NETWORK, false);
                 return null;
             }
             // Before anything is counted: running out of memory must not lose a count.
@@ -286,6 +304,12 @@ public final class ConnectionLimiter {
 
     boolean isEnforced(ConnectionLimits limits) {
         return limits.enforceAbove() == 0 || clients.leastOpen() >= limits.enforceAbove();
+    }
+
+    /** Whether the client may have no more that are pending. */
+    static boolean hasTooManyPending(ConnectionLimits limits, RuleTable.Range range, Client client) {
+        int most = limits.maxPendingPerClient();
+        return most > 0 && !range.exempt() && client.pending() >= most;
     }
 
     static boolean reached(int open, int limit) {

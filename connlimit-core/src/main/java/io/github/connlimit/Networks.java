@@ -3,6 +3,7 @@ package io.github.connlimit;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Function;
 import java.util.function.ObjIntConsumer;
 import java.util.stream.Stream;
@@ -51,6 +52,18 @@ final class Networks {
         Client network(Stripe<Client> stripe, Client client) {
             Client present = client.findAround(stripe, limit.prefix());
             return present == null ? client.around(limit.prefix()) : present;
+        }
+
+        /** Whether the network of a client has as many as it may have; false if that cannot be told without the monitor. */
+        boolean isFull(long high, long low) {
+            int prefix = limit.prefix();
+            long maskedHigh = high & IpAddress.highMask(prefix);
+            long maskedLow = low & IpAddress.lowMask(prefix);
+            int hash = Client.hash(maskedHigh, maskedLow, prefix);
+            AtomicReferenceArray<Client> bins =
+                    stripes.get(hash >>> STRIPE_SHIFT).bins();
+            Client network = bins == null ? null : Client.find(bins, hash, maskedHigh, maskedLow, prefix);
+            return network != null && network.open() >= limit.limit();
         }
 
         /** For the holder of the stripe's monitor. */
@@ -137,6 +150,24 @@ final class Networks {
 
     private List<Level> levels(Client client) {
         return client.isIpv4() ? ipv4 : ipv6;
+    }
+
+    /**
+     * Whether a network of a client is full at some moment of this call, as far as that can be told without waiting for anybody
+     * and without allocating anything.
+     *
+     * @param high the first half of the client's address, and so is {@code low} the second
+     * @param prefix the client's
+     */
+    boolean isOneFull(long high, long low, int prefix) {
+        List<Level> levels = Client.isIpv4(high, low) ? ipv4 : ipv6;
+        for (int i = 0; i < levels.size(); i++) {
+            Level level = levels.get(i);
+            if (level.limit.prefix() <= prefix && level.isFull(high, low)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**

@@ -29,6 +29,7 @@ class ConnectionLimiterFailureTest {
                         () -> {
                             throw new OutOfMemoryError("made up");
                         },
+                        false,
                         ConnectionLimiter.Counted.CONNECTION));
         assertThat(limiter.snapshot()).isEqualTo(Counts.snapshot(0, 0, 0, 0, List.of()));
         assertThat(listener.events).isEmpty();

@@ -24,6 +24,7 @@ class DeadlinesTest {
         GatePermit<String> permit = limiter.tryAcquire(
                 Addresses.ip("10.0.0.1"),
                 () -> new GatePermit<>(limiter, true, channel),
+                true,
                 ConnectionLimiter.Counted.CONNECTION);
         deadlines.set(permit, PHASE, timeoutNanos, nowNanos);
         return permit;

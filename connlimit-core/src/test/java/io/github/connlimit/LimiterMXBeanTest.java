@@ -158,9 +158,9 @@ class LimiterMXBeanTest {
                 .build());
         InetAddress peer = ip("127.0.0.2");
         Supplier<ConnectionPermit> pending = () -> new ConnectionPermit(limiter, true);
-        permits.add(limiter.tryAcquire(peer, pending, ConnectionLimiter.Counted.CONNECTION));
+        permits.add(limiter.tryAcquire(peer, pending, true, ConnectionLimiter.Counted.CONNECTION));
         for (int i = 0; i < 2; i++) {
-            assertThat(limiter.tryAcquire(peer, pending, ConnectionLimiter.Counted.CONNECTION))
+            assertThat(limiter.tryAcquire(peer, pending, true, ConnectionLimiter.Counted.CONNECTION))
                     .isNull();
         }
         open("127.0.0.2", 6);

@@ -1,0 +1,73 @@
+package io.github.connlimit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A flood must find nothing that a refusal allocates, whichever limit refuses. */
+class RefusalCostTest {
+
+    private static final int REFUSALS = 10_000;
+
+    private static final InetAddress PEER = Addresses.ip("192.0.2.1");
+
+    private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    private final ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults());
+    private final List<ConnectionPermit> permits = new ArrayList<>();
+    private final Supplier<ConnectionPermit> pending = () -> new ConnectionPermit(limiter, true);
+
+    @AfterEach
+    void nothingStays() {
+        permits.forEach(ConnectionPermit::close);
+        assertThat(limiter.snapshot().openConnections()).isZero();
+        assertThat(limiter.snapshot().clients()).isZero();
+    }
+
+    private ConnectionPermit tryAcquire() {
+        return limiter.tryAcquire(PEER, pending, true, ConnectionLimiter.Counted.CONNECTION);
+    }
+
+    /** What so many refusals allocate, the reading of the address included. */
+    private long allocated(RefusalReason reason, UnaryOperator<ConnectionLimits.Builder> limits) {
+        limiter.reconfigure(present -> limits.apply(ConnectionLimits.builder()).build());
+        long before = 0;
+        // Once more: the first round loads what it needs, and logs.
+        for (int round = 0; round < 2; round++) {
+            before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < REFUSALS; i++) {
+                assertRefused(tryAcquire());
+            }
+        }
+        long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+        assertThat(limiter.snapshot(0).refusals().get(reason)).isEqualTo(2 * REFUSALS);
+        return allocated;
+    }
+
+    /** Without AssertJ, which allocates. */
+    private static void assertRefused(ConnectionPermit permit) {
+        if (permit != null) {
+            throw new AssertionError("admitted");
+        }
+    }
+
+    @Test
+    void isTheSameForEachLimitOfAClient() {
+        permits.add(tryAcquire());
+        permits.add(tryAcquire());
+        long connections = allocated(RefusalReason.CONNECTIONS, limits -> limits.maxPerClient(2));
+        long most = connections + REFUSALS;
+        assertThat(allocated(RefusalReason.PENDING, limits -> limits.maxPendingPerClient(2)))
+                .isLessThan(most);
+        assertThat(allocated(RefusalReason.TOTAL, limits -> limits.maxTotal(2))).isLessThan(most);
+        assertThat(allocated(RefusalReason.NETWORK, limits -> limits.networkLimits("ipv4/24=2, ipv4/16=9")))
+                .isLessThan(most);
+    }
+}
