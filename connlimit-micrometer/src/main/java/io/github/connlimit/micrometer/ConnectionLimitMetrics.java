@@ -28,8 +28,13 @@ import java.util.function.ToDoubleFunction;
  */
 public final class ConnectionLimitMetrics implements MeterBinder {
 
+    private static final System.Logger LOGGER = System.getLogger(ConnectionLimitMetrics.class.getName());
+
     private final ConnectionLimiter limiter;
     private final Tags tags;
+
+    /** Whether there are meters of the cluster also if no {@code clusterUri} names one. */
+    private final boolean withCluster;
 
     /**
      * Makes a binder that has bound nothing yet.
@@ -56,10 +61,33 @@ public final class ConnectionLimitMetrics implements MeterBinder {
             throw new IllegalArgumentException("name: \"" + name + "\" is not allowed; a text that is not blank");
         }
         this.tags = Tags.of(tags).and("name", name);
+        this.withCluster = false;
     }
 
+    private ConnectionLimitMetrics(ConnectionLimiter limiter, Tags tags, boolean withCluster) {
+        this.limiter = limiter;
+        this.tags = tags;
+        this.withCluster = withCluster;
+    }
+
+    /**
+     * {@return the same binder, but with the meters of the cluster in any case} Without, there are such meters if the limiter
+     * has a {@code clusterUri} when the meters are bound. A limiter that {@linkplain
+     * ConnectionLimiter#joinCluster(io.github.connlimit.ClusterProvider) joins by a provider} needs this.
+     */
+    public ConnectionLimitMetrics withCluster() {
+        return new ConnectionLimitMetrics(limiter, tags, true);
+    }
+
+    /** Binds the meters. If the registry has some of another limiter by the same tags, they stay, and the log says so. */
     @Override
     public void bindTo(MeterRegistry registry) {
+        if (registry.find("connlimit.limit").tags(tags).gauge() != null) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "This limiter has no meters: there are some already with " + tags
+                            + ". Give each limiter a name of its own in new ConnectionLimitMetrics(limiter, name)");
+        }
         new Binding(registry).bind();
     }
 
@@ -117,7 +145,7 @@ public final class ConnectionLimitMetrics implements MeterBinder {
             counter("responses", responses, Tags.of("outcome", "tarpitted"), LimiterSnapshot::tarpitted);
             counter("responses", responses, Tags.of("outcome", "reset"), LimiterSnapshot::reset);
             counter("errors", "Errors in connlimit and in code it called", Tags.empty(), LimiterSnapshot::errors);
-            if (!limiter.limits().clusterUri().isEmpty()) {
+            if (withCluster || !limiter.limits().clusterUri().isEmpty()) {
                 bindCluster();
             }
         }
@@ -127,10 +155,11 @@ public final class ConnectionLimitMetrics implements MeterBinder {
                     "connected",
                     "1 if the Redis or Valkey of the cluster answers; else 0",
                     now -> now.connected() ? 1 : 0);
-            cluster(
-                    "answer.age",
+            gauge(
+                    "cluster.answer.age",
                     "Seconds since the Redis or Valkey has answered for the last time",
-                    now -> now.sinceLastAnswer().toMillis() / 1000.0);
+                    "seconds",
+                    now -> cluster(now).sinceLastAnswer().toMillis() / 1000.0);
             cluster(
                     "reservations",
                     "Clients that this node has a reservation for, or wants one",
@@ -164,8 +193,14 @@ public final class ConnectionLimitMetrics implements MeterBinder {
         }
 
         private void setting(String name, String description, ToDoubleFunction<ConnectionLimiter> value) {
+            gauge(name, description, null, value);
+        }
+
+        /** @param unit {@code null} for a number of things */
+        private void gauge(String name, String description, String unit, ToDoubleFunction<ConnectionLimiter> value) {
             Gauge.builder("connlimit." + name, limiter, value)
                     .description(description)
+                    .baseUnit(unit)
                     .tags(tags)
                     .strongReference(true)
                     .register(registry);

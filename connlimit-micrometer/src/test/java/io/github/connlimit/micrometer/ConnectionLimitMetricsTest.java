@@ -24,6 +24,10 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -71,7 +75,7 @@ class ConnectionLimitMetricsTest {
             assertThat(node).isNotNull();
             assertThat(registry.scrape())
                     .contains(
-                            "connlimit_cluster_answer_age{name=\"web\"} 1.5\n",
+                            "connlimit_cluster_answer_age_seconds{name=\"web\"} 1.5\n",
                             "connlimit_cluster_connected{name=\"web\"} 1.0\n",
                             "connlimit_cluster_denied_total{name=\"web\"} 6.0\n",
                             "connlimit_cluster_granted_total{name=\"web\"} 5.0\n",
@@ -80,6 +84,46 @@ class ConnectionLimitMetricsTest {
                             "connlimit_cluster_reserved{name=\"web\"} 30.0\n")
                     .doesNotContain("secret");
         }
+    }
+
+    /** One that joins by a provider has no URI that would tell. */
+    @Test
+    void hasMetersOfAClusterIfAskedFor() {
+        new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a"))
+                .withCluster()
+                .bindTo(registry);
+        assertThat(registry.scrape()).contains("connlimit_cluster_connected{name=\"web\",zone=\"a\"} 0.0\n");
+    }
+
+    @Test
+    void saysThatASecondLimiterOfTheSameNameHasNoMeters() {
+        List<String> log = new CopyOnWriteArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord line) {
+                log.add(line.getLevel() + " " + line.getMessage());
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger logger = Logger.getLogger(ConnectionLimitMetrics.class.getName());
+        logger.addHandler(handler);
+        try {
+            new ConnectionLimitMetrics(limiter, "web").bindTo(registry);
+            new ConnectionLimitMetrics(limiter, "api").bindTo(registry);
+            assertThat(log).isEmpty();
+            new ConnectionLimitMetrics(new ConnectionLimiter(ConnectionLimits.defaults()), "web").bindTo(registry);
+        } finally {
+            logger.removeHandler(handler);
+        }
+        assertThat(log)
+                .containsExactly("WARNING This limiter has no meters: there are some already with [tag(name=web)]. Give"
+                        + " each limiter a name of its own in new ConnectionLimitMetrics(limiter, name)");
+        assertThat(registry.scrape()).contains("connlimit_limit{name=\"web\"} 7.0\n");
     }
 
     @Test
