@@ -118,7 +118,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         }
         if (limits.refuse() == Refusal.RESPOND && firstPhase == ConnectionPhase.HANDSHAKE && refusalHandler == null) {
             LOGGER.log(
-                    System.Logger.Level.WARNING,
+                    System.Logger.Level.INFO,
                     "refuse=respond resets connections of this server: it cannot be answered before TLS");
         }
     }
