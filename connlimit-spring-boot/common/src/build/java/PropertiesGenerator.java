@@ -3,6 +3,7 @@ import io.github.connlimit.Setting;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /**
  * Writes the record {@code ConnectionLimitProperties}: Spring Boot binds the components of a record, and shows their
@@ -37,17 +38,23 @@ final class PropertiesGenerator {
 
     private PropertiesGenerator() {}
 
-    /** Whether it is a list of texts, none of which is there by default. */
-    private static boolean isList(Setting setting) {
-        return setting.defaultText().isEmpty();
-    }
-
     private static String type(Setting setting) {
-        return isList(setting) ? "List<String>" : setting.type().getCanonicalName();
+        if (setting.isList()) {
+            return "List<String>";
+        }
+        return setting.type() == Duration.class ? "String" : setting.type().getCanonicalName();
     }
 
     private static String defaultValue(Setting setting) {
-        return isList(setting) ? "" : "(\"" + setting.defaultText() + "\")";
+        return setting.isList() ? "" : "(\"" + setting.defaultText() + "\")";
+    }
+
+    private static String call(Setting setting) {
+        String key = setting.key();
+        if (setting.type() == Duration.class) {
+            return "PropertyTime.set(builder, \"" + key + "\", " + key + ", builder::" + key + ")";
+        }
+        return "builder." + key + "(" + (setting.isList() ? "String.join(\", \", " + key + ")" : key) + ")";
     }
 
     public static void main(String... args) throws IOException {
@@ -58,8 +65,7 @@ final class PropertiesGenerator {
             String key = setting.key();
             docs.append(" * @param %s %s. Allowed: %s.%n".formatted(key, setting.description(), setting.allowed()));
             components.append(",%n        @DefaultValue%s %s %s".formatted(defaultValue(setting), type(setting), key));
-            calls.append("        builder.%s(%s);%n"
-                    .formatted(key, isList(setting) ? "String.join(\", \", " + key + ")" : key));
+            calls.append("        %s;%n".formatted(call(setting)));
         }
         String source = HEAD + docs + """
                  */

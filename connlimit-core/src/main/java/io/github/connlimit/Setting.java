@@ -36,4 +36,7 @@ public sealed interface Setting permits Settings {
      * enum, or {@link String} where only text can say it}
      */
     Class<?> type();
+
+    /** {@return whether the text of this setting is a list, whose elements commas separate} */
+    boolean isList();
 }

@@ -176,6 +176,11 @@ enum Settings implements Setting {
         return type.type();
     }
 
+    @Override
+    public boolean isList() {
+        return this == RULES || this == NETWORK_LIMITS;
+    }
+
     Object defaultValue() {
         return defaultValue;
     }

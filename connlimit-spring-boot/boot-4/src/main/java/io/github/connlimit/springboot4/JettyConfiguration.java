@@ -1,8 +1,9 @@
 package io.github.connlimit.springboot4;
 
 import io.github.connlimit.springboot.JettyLimit;
+import io.github.connlimit.springboot.ServerFactoryLimit;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.jetty.ConfigurableJettyWebServerFactory;
-import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
@@ -12,7 +13,10 @@ class JettyConfiguration {
 
     /** Never a connector itself: Spring Boot replaces them afterwards. */
     @Bean
-    WebServerFactoryCustomizer<ConfigurableJettyWebServerFactory> connectionLimitOfJettyCustomizer(JettyLimit limit) {
-        return factory -> factory.addServerCustomizers(limit::install);
+    static ServerFactoryLimit<ConfigurableJettyWebServerFactory> connectionLimitOfJettyFactory(
+            ObjectProvider<JettyLimit> limit) {
+        return new ServerFactoryLimit<>(
+                ConfigurableJettyWebServerFactory.class,
+                factory -> factory.addServerCustomizers(limit.getObject()::install));
     }
 }

@@ -1,6 +1,6 @@
 package io.github.connlimit.springboot4;
 
-import io.github.connlimit.springboot.ManagementLimitConfiguration;
+import io.github.connlimit.springboot.ServerLimitConfiguration;
 import org.springframework.boot.actuate.autoconfigure.web.ManagementContextConfiguration;
 import org.springframework.boot.actuate.autoconfigure.web.ManagementContextType;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
@@ -15,8 +15,9 @@ import org.springframework.context.annotation.Import;
  */
 @ManagementContextConfiguration(value = ManagementContextType.CHILD, proxyBeanMethods = false)
 @ConditionalOnClass(name = "org.springframework.boot.web.server.context.WebServerInitializedEvent")
+@ConditionalOnProperty(name = "connlimit.enabled", matchIfMissing = true)
 @ConditionalOnProperty("connlimit.management.enabled")
-@Import({ManagementLimitConfiguration.class, StartCheckConfiguration.class})
+@Import({ServerLimitConfiguration.class, StartCheckConfiguration.class})
 public class SpringBoot4ManagementConfiguration {
 
     /** Made by Spring. */

@@ -1,35 +1,26 @@
 package io.github.connlimit.springboot4;
 
+import io.github.connlimit.springboot.ServerFactoryLimit;
 import io.github.connlimit.springboot.TomcatLimit;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.tomcat.TomcatWebServerFactory;
-import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
-import org.springframework.core.Ordered;
 
 /** Limits Tomcat. */
 @Configuration(proxyBeanMethods = false)
 class TomcatConfiguration {
 
     @Bean
-    WebServerFactoryCustomizer<TomcatWebServerFactory> connectionLimitOfTomcatCustomizer(TomcatLimit limit) {
-        return new Customizer(limit);
+    static ServerFactoryLimit<TomcatWebServerFactory> connectionLimitOfTomcatFactory(
+            ObjectProvider<TomcatLimit> limit) {
+        return new ServerFactoryLimit<>(TomcatWebServerFactory.class, factory -> limit(factory, limit.getObject()));
     }
 
-    /** After Spring Boot's own, so that the Valve comes after the {@code RemoteIpValve}, and after the users' protocol. */
-    private record Customizer(TomcatLimit limit)
-            implements WebServerFactoryCustomizer<TomcatWebServerFactory>, Ordered {
-
-        @Override
-        public void customize(TomcatWebServerFactory factory) {
-            factory.setProtocol(limit.protocol(factory.getProtocol()));
-            factory.addProtocolHandlerCustomizers(limit::customize);
-            factory.addEngineValves(limit.newValve());
-        }
-
-        @Override
-        public int getOrder() {
-            return LOWEST_PRECEDENCE - 10;
-        }
+    private static void limit(TomcatWebServerFactory factory, TomcatLimit limit) {
+        factory.setProtocol(limit.protocol(factory.getProtocol()));
+        factory.addProtocolHandlerCustomizers(limit::customize);
+        // The last: after the RemoteIpValve.
+        factory.addEngineValves(limit.newValve());
     }
 }

@@ -2,6 +2,7 @@ package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.page.StatusPage;
+import org.springframework.aot.hint.BindingReflectionHintsRegistrar;
 import org.springframework.aot.hint.RuntimeHints;
 import org.springframework.aot.hint.RuntimeHintsRegistrar;
 import org.springframework.boot.actuate.autoconfigure.endpoint.condition.ConditionalOnAvailableEndpoint;
@@ -25,7 +26,7 @@ import org.springframework.core.env.Environment;
 @ConditionalOnBean(ConnectionLimiter.class)
 @ConditionalOnAvailableEndpoint(ConnectionLimitEndpoint.class)
 @EnableConfigurationProperties(ConnectionLimitEndpointProperties.class)
-@ImportRuntimeHints(ConnectionLimitEndpointAutoConfiguration.PageHints.class)
+@ImportRuntimeHints(ConnectionLimitEndpointAutoConfiguration.EndpointHints.class)
 public class ConnectionLimitEndpointAutoConfiguration {
 
     /** Made by Spring. */
@@ -48,11 +49,16 @@ public class ConnectionLimitEndpointAutoConfiguration {
         return new ConnectionLimitPage(page, properties);
     }
 
-    /** What the page is made of. */
-    static final class PageHints implements RuntimeHintsRegistrar {
+    /** The answers, which the types of the operations do not all tell, and what the page is made of. */
+    static final class EndpointHints implements RuntimeHintsRegistrar {
 
         @Override
         public void registerHints(RuntimeHints hints, ClassLoader classLoader) {
+            new BindingReflectionHintsRegistrar()
+                    .registerReflectionHints(
+                            hints.reflection(),
+                            ConnectionLimitEndpoint.Limits.class,
+                            ConnectionLimitEndpoint.Refused.class);
             hints.resources().registerPattern("io/github/connlimit/page/page.*");
         }
     }

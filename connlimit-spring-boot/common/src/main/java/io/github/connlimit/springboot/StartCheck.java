@@ -22,11 +22,17 @@ public final class StartCheck {
 
     private final ConnectionLimiter limiter;
     private final ObjectProvider<ServerLimit> servers;
+    private final ObjectProvider<TrustedProxies> trustedProxies;
     private final Environment environment;
 
-    StartCheck(ConnectionLimiter limiter, ObjectProvider<ServerLimit> servers, Environment environment) {
+    StartCheck(
+            ConnectionLimiter limiter,
+            ObjectProvider<ServerLimit> servers,
+            ObjectProvider<TrustedProxies> trustedProxies,
+            Environment environment) {
         this.limiter = limiter;
         this.servers = servers;
+        this.trustedProxies = trustedProxies;
         this.environment = environment;
     }
 
@@ -57,15 +63,15 @@ public final class StartCheck {
 
     /** Behind a proxy, all connections come from one address, which is not to be limited as if it were one client. */
     private void checkProxies(ConnectionLimits limits, List<ServerLimit> used) {
-        boolean trusts = limits.rules().containsValue(0);
+        boolean trusts = trustsProxies(limits);
         String strategy = environment.getProperty(STRATEGY, "").trim().toLowerCase(Locale.ROOT);
         CloudPlatform platform = CloudPlatform.getActive(environment);
         if (!trusts && (strategy.equals("native") || strategy.equals("framework"))) {
-            warn(STRATEGY + "=" + strategy + " says that there is a proxy in front, and no rule exempts it: all clients"
+            warn(STRATEGY + "=" + strategy + " says that there is a proxy in front, and none is trusted: all clients"
                     + " behind it share one limit. Set connlimit.trusted-proxies to its addresses");
         } else if (!trusts && strategy.isEmpty() && platform != null && platform.isUsingForwardHeaders()) {
             warn("This application runs on " + platform
-                    + ", where there is a proxy in front, and no rule exempts it: all"
+                    + ", where there is a proxy in front, and none is trusted: all"
                     + " clients behind it share one limit. Set connlimit.trusted-proxies to its addresses");
         } else if (trusts
                 && !strategy.isEmpty()
@@ -76,6 +82,15 @@ public final class StartCheck {
             warn(STRATEGY + "=framework finds the clients behind a proxy too late: they are not limited. Set "
                     + STRATEGY + "=native");
         }
+    }
+
+    /**
+     * A rule of the properties that exempts somebody is no sign: health checkers are exempt, too. In a limiter of the user's
+     * own, there is nothing else to go by.
+     */
+    private boolean trustsProxies(ConnectionLimits limits) {
+        TrustedProxies named = trustedProxies.getIfAvailable();
+        return named == null ? limits.rules().containsValue(0) : !named.blocks().isEmpty();
     }
 
     private static void warn(String message) {

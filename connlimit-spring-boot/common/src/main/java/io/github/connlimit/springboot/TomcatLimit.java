@@ -52,11 +52,6 @@ public final class TomcatLimit implements ServerLimit {
         };
     }
 
-    /** {@return the name of the protocol's class that limits a server with Spring Boot's own protocol} */
-    public String protocol() {
-        return protocol(STOCK_NIO);
-    }
-
     /** {@return a Valve for the Engine of a server that is about to be made; it gives the protocol its limiter} */
     public ConnectionLimitValve newValve() {
         valve = new ConnectionLimitValve();

@@ -2,9 +2,6 @@ package io.github.connlimit.springboot.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import io.github.connlimit.ClientUsage;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
@@ -13,22 +10,15 @@ import io.github.connlimit.LimiterListener;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.RefusalReason;
-import io.github.connlimit.Setting;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import java.io.InputStreamReader;
-import java.net.URL;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -89,47 +79,6 @@ class PropertiesTest {
             assertThat(app.warnings()).isEmpty();
             assertThat(app.infos()).hasSize(1);
         }
-    }
-
-    @Test
-    void rulesMayBeAList() {
-        try (Running app = Running.start("connlimit.rules[0]=10.0.0.0/8=500", "connlimit.rules[1]=127.0.0.2=2")) {
-            assertThat(app.limiter().limits().toSettings()).containsEntry("rules", "10.0.0.0/8=500, 127.0.0.2/32=2");
-        }
-    }
-
-    /** What an IDE shows. */
-    @Test
-    void theMetadataHasEverySetting() throws Exception {
-        Map<String, JsonObject> properties = new HashMap<>();
-        for (URL url : Collections.list(
-                getClass().getClassLoader().getResources("META-INF/spring-configuration-metadata.json"))) {
-            if (url.toString().contains("connlimit-spring-boot")) {
-                JsonObject metadata = JsonParser.parseReader(
-                                new InputStreamReader(url.openStream(), StandardCharsets.UTF_8))
-                        .getAsJsonObject();
-                for (JsonElement property : metadata.getAsJsonArray("properties")) {
-                    properties.put(property.getAsJsonObject().get("name").getAsString(), property.getAsJsonObject());
-                }
-            }
-        }
-        for (Setting setting : ConnectionLimits.settings()) {
-            String name =
-                    "connlimit." + setting.key().replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
-            assertThat(properties).containsKey(name);
-            assertThat(properties.get(name).get("description").getAsString())
-                    .isEqualTo(setting.description() + ". Allowed: " + setting.allowed() + ".");
-            if (!setting.defaultText().isEmpty()) {
-                assertThat(properties.get(name).get("defaultValue").getAsString())
-                        .isEqualTo(setting.defaultText());
-            }
-        }
-        assertThat(properties)
-                .containsKeys(
-                        "connlimit.enabled",
-                        "connlimit.trusted-proxies",
-                        "connlimit.management.enabled",
-                        "management.endpoint.connlimit.show-clients");
     }
 
     @ParameterizedTest
