@@ -159,7 +159,8 @@ class LimiterMXBeanTest {
                 .build());
         InetAddress peer = ip("127.0.0.2");
         Supplier<ConnectionPermit> pending = () -> new ConnectionPermit(limiter, true);
-        permits.add((ConnectionPermit) limiter.acquireOrReason(peer, pending, true, ConnectionLimiter.Counted.CONNECTION));
+        permits.add(
+                (ConnectionPermit) limiter.acquireOrReason(peer, pending, true, ConnectionLimiter.Counted.CONNECTION));
         for (int i = 0; i < 2; i++) {
             assertThat(limiter.acquireOrReason(peer, pending, true, ConnectionLimiter.Counted.CONNECTION))
                     .isEqualTo(RefusalReason.PENDING);
