@@ -68,7 +68,10 @@ public final class Cidr implements Comparable<Cidr> {
         String trimmed = text.trim();
         int slash = trimmed.indexOf('/');
         String literal = slash < 0 ? trimmed : trimmed.substring(0, slash);
-        IpAddress ip = parseLiteral(literal, text);
+        IpAddress ip = parseLiteral(literal);
+        if (ip == null) {
+            throw malformed(text);
+        }
         // An IPv4-mapped address is written as IPv6, and so is its prefix length.
         int offset = literal.indexOf(':') < 0 ? IpAddress.IPV4_OFFSET : 0;
         int least = ip.isIpv4() ? IpAddress.IPV4_OFFSET - offset : 0;
@@ -82,28 +85,30 @@ public final class Cidr implements Comparable<Cidr> {
         return cidr;
     }
 
-    private static IpAddress parseLiteral(String literal, String text) {
+    /** {@return the address, or {@code null} if the text is no literal of one} */
+    static IpAddress parseLiteral(String literal) {
         try {
             if (IPV4.matcher(literal).matches()) {
-                return IpAddress.of(InetAddress.getByAddress(ipv4Bytes(literal, text)));
+                byte[] bytes = ipv4Bytes(literal);
+                return bytes == null ? null : IpAddress.of(InetAddress.getByAddress(bytes));
             }
             if (IPV6_CHARACTERS.matcher(literal).matches()) {
                 // Brackets and a colon: the JDK takes this for an IPv6 literal or throws, it never asks a resolver.
                 return IpAddress.of(InetAddress.getByName("[" + literal + "]"));
             }
         } catch (UnknownHostException malformed) {
-            throw malformed(text);
+            return null;
         }
-        throw malformed(text);
+        return null;
     }
 
-    private static byte[] ipv4Bytes(String literal, String text) {
+    private static byte[] ipv4Bytes(String literal) {
         String[] parts = literal.split("\\.");
         byte[] bytes = new byte[parts.length];
         for (int i = 0; i < parts.length; i++) {
             int octet = Integer.parseInt(parts[i]);
             if (octet > 255) {
-                throw malformed(text);
+                return null;
             }
             bytes[i] = (byte) octet;
         }

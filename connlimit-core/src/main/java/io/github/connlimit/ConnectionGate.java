@@ -68,7 +68,7 @@ public final class ConnectionGate<C> {
      * @return whether the connection may go on; if not, the caller has to end it, and need not release it
      */
     public boolean admit(C channel, InetAddress peer) {
-        return admitOrDecide(channel, peer, null, ConnectionLimiter.Counted.CONNECTION);
+        return tryAdmit(channel, peer, null) == null;
     }
 
     /**
@@ -80,6 +80,17 @@ public final class ConnectionGate<C> {
      * @return whether the request may go on; if not, the caller need not release it
      */
     public boolean admitRequest(C request, InetAddress client) {
+        return tryAdmitRequest(request, client) == null;
+    }
+
+    /**
+     * As {@link #admitRequest}, for an adapter that tells the client why its request may not go on.
+     *
+     * @param request the request
+     * @param client whom it comes from, or {@code null} if that is not known, which is an error
+     * @return {@code null} if the request may go on
+     */
+    public Rejection tryAdmitRequest(C request, InetAddress client) {
         return admitOrDecide(request, client, null, ConnectionLimiter.Counted.REQUEST);
     }
 
@@ -94,42 +105,70 @@ public final class ConnectionGate<C> {
      * @return whether the connection may go on; if not, the caller has to end it, and need not release it
      */
     public boolean admit(C channel, InetAddress peer, ConnectionPhase phase) {
-        return admitOrDecide(
-                channel, peer, Objects.requireNonNull(phase, "phase"), ConnectionLimiter.Counted.CONNECTION);
+        return tryAdmit(channel, peer, Objects.requireNonNull(phase, "phase")) == null;
     }
 
-    private boolean admitOrDecide(C channel, InetAddress peer, ConnectionPhase phase, ConnectionLimiter.Counted what) {
+    /**
+     * As {@link #admit(Object, InetAddress, ConnectionPhase)}, for an adapter that tells the client why its connection may not
+     * go on.
+     *
+     * @param channel the connection
+     * @param peer its remote address, or {@code null} if it is not known, which is an error
+     * @param phase what it has to do first, or {@code null} if it is established from the beginning
+     * @return {@code null} if the connection may go on
+     */
+    public Rejection tryAdmit(C channel, InetAddress peer, ConnectionPhase phase) {
+        return admitOrDecide(channel, peer, phase, ConnectionLimiter.Counted.CONNECTION);
+    }
+
+    private Rejection admitOrDecide(
+            C channel, InetAddress peer, ConnectionPhase phase, ConnectionLimiter.Counted what) {
         GatePermit<C> permit = null;
         try {
             if (permits.get(channel) != null) {
-                return true;
+                return null;
             }
             // Read before any listener hears of the connection. A change after that is for later connections.
             Duration timeout = limiter.limits().handshakeTimeout();
-            permit = tryAcquire(channel, peer, phase != null, what);
-            if (permit == null) {
-                return false;
+            Object outcome = acquireOrReason(channel, peer, phase != null, what);
+            if (outcome instanceof RefusalReason reason) {
+                return Rejection.of(reason);
             }
-            if (!permits.add(permit)) {
+            permit = permitOf(outcome);
+            // One step: a sweep must find the permit of a deadline that has passed, and who says that the connection is
+            // established must find the deadline that ends with it.
+            boolean added = permits.add(permit, fresh -> {
+                if (phase != null) {
+                    setDeadline(fresh, phase, timeout);
+                }
+            });
+            if (!added) {
                 // Counted by another thread in between: a second permit would never be given back.
                 permit.close();
-            } else if (phase != null) {
-                // Not before: a sweep must find the permit of a deadline that has passed.
-                setDeadline(permit, phase, timeout);
             }
-            return true;
+            return null;
         } catch (Throwable error) {
             if (permit != null) {
                 permits.remove(permit);
                 permit.close();
             }
             report(Failure.COUNTING, error);
-            return limiter.limits().onError() == ErrorPolicy.ADMIT;
+            return onError();
         }
     }
 
-    private GatePermit<C> tryAcquire(C channel, InetAddress client, boolean pending, ConnectionLimiter.Counted what) {
-        return limiter.tryAcquire(client, () -> new GatePermit<>(limiter, pending, channel), pending, what);
+    private Rejection onError() {
+        return limiter.limits().onError() == ErrorPolicy.ADMIT ? null : Rejection.SERVER_LIMIT;
+    }
+
+    private Object acquireOrReason(C channel, InetAddress client, boolean pending, ConnectionLimiter.Counted what) {
+        return limiter.acquireOrReason(client, () -> new GatePermit<>(limiter, pending, channel), pending, what);
+    }
+
+    @SuppressWarnings("unchecked")
+    private GatePermit<C> permitOf(Object outcome) {
+        // Made by the supplier above.
+        return (GatePermit<C>) outcome;
     }
 
     private void setDeadline(GatePermit<C> permit, ConnectionPhase phase, Duration timeout) {
@@ -151,27 +190,66 @@ public final class ConnectionGate<C> {
      *     released
      */
     public boolean reassign(C channel, InetAddress peer, InetAddress address) {
+        return tryReassign(channel, peer, address) == null;
+    }
+
+    /**
+     * As {@link #reassign}, for an adapter that tells the client why its connection may not go on.
+     *
+     * @param channel the connection
+     * @param peer its remote address
+     * @param address the address in the header
+     * @return {@code null} if the connection may go on
+     */
+    public Rejection tryReassign(C channel, InetAddress peer, InetAddress address) {
         GatePermit<C> present = null;
         GatePermit<C> fresh = null;
         try {
             present = permits.get(channel);
             if (present == null || !limiter.limits().isExempt(peer)) {
-                return true;
+                return null;
             }
-            fresh = tryAcquire(channel, address, present.isPending(), ConnectionLimiter.Counted.REASSIGNED);
-            if (fresh == null) {
-                return false;
+            Object outcome =
+                    acquireOrReason(channel, address, present.isPending(), ConnectionLimiter.Counted.REASSIGNED);
+            if (outcome instanceof RefusalReason reason) {
+                return Rejection.of(reason);
             }
+            fresh = permitOf(outcome);
             // Not if it has been released in the meantime.
             boolean replaced = permits.replace(present, fresh, this::handOver);
             (replaced ? present : fresh).closeSurplus();
-            return true;
+            return null;
         } catch (Throwable error) {
             if (fresh != null) {
                 (permits.get(channel) == fresh ? present : fresh).closeSurplus();
             }
             report(Failure.COUNTING, error);
-            return limiter.limits().onError() == ErrorPolicy.ADMIT;
+            return onError();
+        }
+    }
+
+    /**
+     * Reads the client that a proxy names in a forwarded header or a PROXY protocol header, with or without a port, brackets,
+     * quotes and a zone id; a name is never resolved. A proxy that no rule exempts is not believed. What is no IP address,
+     * such as {@code unknown}, is counted and logged; the connection or request then counts for the proxy.
+     *
+     * @param proxy the address of the proxy, or {@code null} if it has none (a Unix domain socket), which is believed
+     * @param name what the proxy calls the client
+     * @return the client; empty if the proxy is not believed or names no address
+     */
+    public Optional<InetAddress> namedClient(InetAddress proxy, String name) {
+        try {
+            if (proxy != null && !limiter.limits().isExempt(proxy)) {
+                return Optional.empty();
+            }
+            InetAddress client = ForwardedAddress.parse(name);
+            if (client == null) {
+                limiter.unnamedClients().count(proxy, name);
+            }
+            return Optional.ofNullable(client);
+        } catch (Throwable error) {
+            report(Failure.NAMING, error);
+            return Optional.empty();
         }
     }
 

@@ -36,6 +36,7 @@ public final class ConnectionLimiter {
     private final Ticker ticker;
     private final Figures figures = new Figures();
     private final SummaryLog summaries;
+    private final UnnamedClients unnamedClients;
     private final RefusalBudget refusalBudget;
     private final TarpitBudget tarpitBudget = new TarpitBudget();
     private final Recorder recorder;
@@ -101,6 +102,7 @@ public final class ConnectionLimiter {
         this.errors = new ErrorLog(logger, ticker);
         this.droppedPermits = new DroppedPermits(errors);
         this.summaries = new SummaryLog(logger, ticker, figures);
+        this.unnamedClients = new UnnamedClients(logger);
         this.refusalBudget = new RefusalBudget(this::limits, figures, ticker);
         this.listeners = List.of(listeners);
         this.recorder = Recorder.of(this);
@@ -117,7 +119,7 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the connection is closed; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquire(InetAddress address) {
-        return optional(tryAcquire(address, established, false, Counted.CONNECTION));
+        return optional(acquire(address, Counted.CONNECTION));
     }
 
     /**
@@ -128,7 +130,11 @@ public final class ConnectionLimiter {
      * @return the permit, to be closed when the request has ended; empty if the client is at its limit
      */
     public Optional<ConnectionPermit> tryAcquireForRequest(InetAddress address) {
-        return optional(tryAcquire(address, established, false, Counted.REQUEST));
+        return optional(acquire(address, Counted.REQUEST));
+    }
+
+    private ConnectionPermit acquire(InetAddress address, Counted what) {
+        return acquireOrReason(address, established, false, what) instanceof ConnectionPermit permit ? permit : null;
     }
 
     private static Optional<ConnectionPermit> optional(ConnectionPermit permit) {
@@ -149,7 +155,7 @@ public final class ConnectionLimiter {
      * @throws ConnectionLimitExceededException if the client is at its limit
      */
     public ConnectionPermit acquire(InetAddress address) throws ConnectionLimitExceededException {
-        ConnectionPermit permit = tryAcquire(address, established, false, Counted.CONNECTION);
+        ConnectionPermit permit = acquire(address, Counted.CONNECTION);
         if (permit == null) {
             throw new ConnectionLimitExceededException();
         }
@@ -177,11 +183,12 @@ public final class ConnectionLimiter {
      *
      * @param unbound makes its permit
      * @param pending whether that is pending
-     * @return {@code null} if the client is at a limit
+     * @return the permit, or why there is none: a {@link RefusalReason}
      */
-    <P extends ConnectionPermit> P tryAcquire(InetAddress address, Supplier<P> unbound, boolean pending, Counted what) {
+    Object acquireOrReason(
+            InetAddress address, Supplier<? extends ConnectionPermit> unbound, boolean pending, Counted what) {
         IpAddress ip = IpAddress.of(Objects.requireNonNull(address, "address"));
-        P permit = null;
+        ConnectionPermit permit = null;
         while (true) {
             InForce read = inForce;
             RuleTable.Range range = read.limits.table().find(ip.high(), ip.low());
@@ -201,7 +208,7 @@ public final class ConnectionLimiter {
                 int open = client.open();
                 if (reached(open, range.limit()) && isEnforced(read.limits) && inForce == read) {
                     refused(client, open, RefusalReason.CONNECTIONS, false);
-                    return null;
+                    return RefusalReason.CONNECTIONS;
                 }
                 // Its own branch, and a method that is not even compiled without a cluster: neither may make this one
                 // slower.
@@ -210,21 +217,21 @@ public final class ConnectionLimiter {
                         && isEnforced(read.limits)
                         && inForce == read) {
                     refused(client, open, RefusalReason.CLUSTER, false);
-                    return null;
+                    return RefusalReason.CLUSTER;
                 }
                 if (pending
                         && hasTooManyPending(read.limits, range, client)
                         && isEnforced(read.limits)
                         && inForce == read) {
                     refused(client, open, RefusalReason.PENDING, false);
-                    return null;
+                    return RefusalReason.PENDING;
                 }
             }
             boolean near = total != Long.MAX_VALUE && clients.mayReach(total);
             if (near && !dryRun && isFull(total) && inForce == read) {
                 Client known = client == null ? new Client(high, low, prefix) : client;
                 refused(known, known.open(), RefusalReason.TOTAL, false);
-                return null;
+                return RefusalReason.TOTAL;
             }
             if (read.networks != null
                     && !dryRun
@@ -234,7 +241,7 @@ public final class ConnectionLimiter {
                     && inForce == read) {
                 Client known = client == null ? new Client(high, low, prefix) : client;
                 refused(known, known.open(), RefusalReason.NETWORK, false);
-                return null;
+                return RefusalReason.NETWORK;
             }
             // Before anything is counted: running out of memory must not lose a count.
             if (permit == null) {
@@ -269,7 +276,7 @@ public final class ConnectionLimiter {
             if (over != null) {
                 refused(client, open, over, dryRun);
                 if (!dryRun) {
-                    return null;
+                    return over;
                 }
             }
             if (permit.isPending()) {
@@ -687,7 +694,12 @@ public final class ConnectionLimiter {
         }
         droppedPermits.report();
         return figures.snapshot(
-                clients.totals(), tarpitBudget.open(), errors.total(), topClients(topClients), topNetworks(topClients));
+                clients.totals(),
+                tarpitBudget.open(),
+                unnamedClients.total(),
+                errors.total(),
+                topClients(topClients),
+                topNetworks(topClients));
     }
 
     /** {@return the figures of now, with the ten clients that have most connections, and the ten fullest networks} */
@@ -784,6 +796,10 @@ public final class ConnectionLimiter {
     void report(long nowNanos) {
         summaries.flush(nowNanos);
         recorder.figures(nowNanos);
+    }
+
+    UnnamedClients unnamedClients() {
+        return unnamedClients;
     }
 
     ErrorLog errors() {

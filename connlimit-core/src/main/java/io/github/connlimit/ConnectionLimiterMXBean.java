@@ -79,6 +79,9 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link LimiterSnapshot#reset()}} */
     long getReset();
 
+    /** {@return see {@link LimiterSnapshot#unnamedClients()}} */
+    long getUnnamedClients();
+
     /** {@return see {@link LimiterSnapshot#errors()}} */
     long getErrors();
 

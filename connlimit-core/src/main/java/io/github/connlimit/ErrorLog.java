@@ -46,6 +46,8 @@ final class ErrorLog {
         this.failures =
                 Stream.of(Failure.values()).map(failure -> new Kind(startNanos)).toArray(Kind[]::new);
         this.others = new Kind(startNanos);
+        // Loads it while there is memory.
+        Rejection.values();
     }
 
     /** @param what what failed, as text: the kind of the error */

@@ -9,6 +9,7 @@ enum Failure {
     NOTING_HANDSHAKE("noting the end of a handshake failed"),
     NOTING_ESTABLISHED("noting that a connection is established failed"),
     NOTING_HEADER("noting that a header has begun failed"),
+    NAMING("reading the client that a proxy names failed"),
     FINDING("finding the permit of a connection failed"),
     RELEASING("giving back a permit failed"),
     DEADLINE("a deadline was missed"),

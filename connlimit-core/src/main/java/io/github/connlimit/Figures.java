@@ -58,6 +58,7 @@ final class Figures {
     LimiterSnapshot snapshot(
             ClientTable.Totals totals,
             int tarpitOpen,
+            long unnamedClients,
             long errors,
             List<ClientUsage> topClients,
             List<NetworkUsage> topNetworks) {
@@ -77,6 +78,7 @@ final class Figures {
                 tarpitOpen,
                 tarpitted.get(),
                 reset.get(),
+                unnamedClients,
                 errors,
                 forgotten.get(),
                 topClients,

@@ -109,6 +109,7 @@ final class FlightRecorderEvents implements Recorder {
         event.timedOut = now.timedOut();
         event.dryRunRefused = now.dryRunRefused();
         event.dryRunTimedOut = now.dryRunTimedOut();
+        event.unnamedClients = now.unnamedClients();
         event.errors = now.errors();
         event.forgotten = now.forgotten();
         event.commit();
@@ -265,6 +266,10 @@ final class FlightRecorderEvents implements Recorder {
 
         @Label("Dry Run Timed Out")
         long dryRunTimedOut;
+
+        @Label("Unnamed Clients")
+        @Description("Connections and requests for which a trusted proxy named something else than an IP address")
+        long unnamedClients;
 
         @Label("Errors")
         long errors;

@@ -149,6 +149,11 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getUnnamedClients() {
+        return limiter.snapshot(0).unnamedClients();
+    }
+
+    @Override
     public long getErrors() {
         return snapshot.get().errors();
     }

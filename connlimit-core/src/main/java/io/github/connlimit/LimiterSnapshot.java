@@ -24,6 +24,8 @@ import java.util.Map;
  * @param tarpitted total of refused connections that were kept open for a while
  * @param reset total of refused connections that were reset although {@link Refusal#RESPOND} or {@link Refusal#TARPIT} was
  *     asked for
+ * @param unnamedClients total of connections and requests for which a trusted proxy named something else than an IP address;
+ *     they count for the proxy
  * @param errors total of errors in connlimit and in code it called; the log has them
  * @param forgotten total of connections that had ended and still counted, as neither the server nor its adapter had reported
  *     the end. The sweep has given them back, after some ten seconds. It stays 0 unless one of the two has a fault, or the
@@ -47,6 +49,7 @@ public record LimiterSnapshot(
         int tarpitOpen,
         long tarpitted,
         long reset,
+        long unnamedClients,
         long errors,
         long forgotten,
         List<ClientUsage> topClients,
@@ -69,6 +72,7 @@ public record LimiterSnapshot(
      * @param tarpitOpen 0 or more
      * @param tarpitted 0 or more
      * @param reset 0 or more
+     * @param unnamedClients 0 or more
      * @param errors 0 or more
      * @param forgotten 0 or more
      * @param topClients none {@code null}

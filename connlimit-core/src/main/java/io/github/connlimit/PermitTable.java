@@ -46,14 +46,20 @@ final class PermitTable<C> {
         }
     }
 
-    /** @return whether it was added; false if its connection has a permit already */
-    boolean add(GatePermit<C> permit) {
+    /**
+     * Adds a permit, in one step with what it is to be told first.
+     *
+     * @param first takes a few steps, and uses this table in no other way
+     * @return whether it was added; false if its connection has a permit already
+     */
+    boolean add(GatePermit<C> permit, Consumer<GatePermit<C>> first) {
         Stripe<GatePermit<C>> stripe = stripe(permit.hash());
         synchronized (stripe) {
             if (find(stripe, permit.hash(), permit.channel()) != null) {
                 return false;
             }
             stripe.add(permit);
+            first.accept(permit);
             return true;
         }
     }

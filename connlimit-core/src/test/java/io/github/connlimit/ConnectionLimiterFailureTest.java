@@ -24,7 +24,7 @@ class ConnectionLimiterFailureTest {
         ConnectionLimiter limiter =
                 new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(1).build(), listener);
         assertThatExceptionOfType(OutOfMemoryError.class)
-                .isThrownBy(() -> limiter.tryAcquire(
+                .isThrownBy(() -> limiter.acquireOrReason(
                         PEER,
                         () -> {
                             throw new OutOfMemoryError("made up");

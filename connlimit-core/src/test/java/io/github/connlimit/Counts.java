@@ -46,6 +46,7 @@ final class Counts {
                 0,
                 0,
                 0,
+                0,
                 topClients,
                 List.of());
     }

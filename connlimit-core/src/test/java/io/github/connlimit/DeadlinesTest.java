@@ -21,11 +21,8 @@ class DeadlinesTest {
     private final Deadlines<String> deadlines = new Deadlines<>();
 
     private GatePermit<String> set(String channel, long timeoutNanos, long nowNanos) {
-        GatePermit<String> permit = limiter.tryAcquire(
-                Addresses.ip("10.0.0.1"),
-                () -> new GatePermit<>(limiter, true, channel),
-                true,
-                ConnectionLimiter.Counted.CONNECTION);
+        GatePermit<String> permit = new GatePermit<>(limiter, true, channel);
+        limiter.acquireOrReason(Addresses.ip("10.0.0.1"), () -> permit, true, ConnectionLimiter.Counted.CONNECTION);
         deadlines.set(permit, PHASE, timeoutNanos, nowNanos);
         return permit;
     }

@@ -8,8 +8,11 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -346,6 +349,50 @@ class GateDeadlineTest implements ConnectionGate.Channels<String> {
         now.set(TimeUnit.MILLISECONDS.toNanos(5000));
         reconfigured.sweep(this);
         assertThat(closed).containsExactly("a");
+    }
+
+    /** The clock is asked for the deadline: what another thread says at that moment comes before it or after it. */
+    @Test
+    void whatIsEstablishedWhileItIsAdmittedHasNoDeadline() throws InterruptedException {
+        CountDownLatch told = new CountDownLatch(1);
+        List<Thread> telling = new CopyOnWriteArrayList<>();
+        AtomicReference<ConnectionGate<String>> slow = new AtomicReference<>();
+        Ticker clock = () -> {
+            ConnectionGate<String> admitting = slow.get();
+            if (admitting != null && telling.isEmpty()) {
+                Thread thread = new Thread(() -> {
+                    // Found as soon as it is published.
+                    while (admitting.permit("a").isEmpty()) {
+                        Thread.onSpinWait();
+                    }
+                    admitting.established("a");
+                    told.countDown();
+                });
+                telling.add(thread);
+                thread.start();
+                awaitBlockedOrEnded(thread);
+            }
+            return now.get();
+        };
+        ConnectionGate<String> admitting =
+                new ConnectionGate<>(new ConnectionLimiter(ConnectionLimits.defaults(), clock, new RecordingLogger()));
+        slow.set(admitting);
+        admitting.admit("a", PEER, ConnectionPhase.FIRST_BYTE);
+        assertThat(told.await(30, TimeUnit.SECONDS)).isTrue();
+        now.set(TimeUnit.SECONDS.toNanos(60));
+        admitting.sweep(this);
+        assertThat(closed).isEmpty();
+        assertThat(admitting.openConnections()).isOne();
+        admitting.releaseAll();
+    }
+
+    private static void awaitBlockedOrEnded(Thread thread) {
+        long begin = System.nanoTime();
+        while (thread.getState() != Thread.State.BLOCKED
+                && thread.isAlive()
+                && System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(30)) {
+            Thread.onSpinWait();
+        }
     }
 
     @Test

@@ -90,6 +90,7 @@ class LimiterMXBeanTest {
                         "TarpitOpen",
                         "Tarpitted",
                         "Reset",
+                        "UnnamedClients",
                         "Errors",
                         "Forgotten",
                         "ClusterConnected",
@@ -158,10 +159,11 @@ class LimiterMXBeanTest {
                 .build());
         InetAddress peer = ip("127.0.0.2");
         Supplier<ConnectionPermit> pending = () -> new ConnectionPermit(limiter, true);
-        permits.add(limiter.tryAcquire(peer, pending, true, ConnectionLimiter.Counted.CONNECTION));
+        permits.add(
+                (ConnectionPermit) limiter.acquireOrReason(peer, pending, true, ConnectionLimiter.Counted.CONNECTION));
         for (int i = 0; i < 2; i++) {
-            assertThat(limiter.tryAcquire(peer, pending, true, ConnectionLimiter.Counted.CONNECTION))
-                    .isNull();
+            assertThat(limiter.acquireOrReason(peer, pending, true, ConnectionLimiter.Counted.CONNECTION))
+                    .isEqualTo(RefusalReason.PENDING);
         }
         open("127.0.0.2", 6);
         assertThat(limiter.tryAcquire(peer)).isEmpty();
@@ -179,6 +181,9 @@ class LimiterMXBeanTest {
         }
         for (int i = 0; i < 3; i++) {
             limiter.timedOut(permits.get(0), ConnectionPhase.HEADER, Duration.ofSeconds(1), false);
+        }
+        for (int i = 0; i < 11; i++) {
+            limiter.unnamedClients().count(peer, "unknown");
         }
         for (int i = 0; i < 10; i++) {
             limiter.errors().report("an error", null);
@@ -210,6 +215,7 @@ class LimiterMXBeanTest {
         assertThat(server.getAttribute(name, "DryRunRefused")).isEqualTo(6L);
         assertThat(server.getAttribute(name, "Responded")).isEqualTo(8L);
         assertThat(server.getAttribute(name, "Reset")).isEqualTo(9L);
+        assertThat(server.getAttribute(name, "UnnamedClients")).isEqualTo(11L);
         assertThat(server.getAttribute(name, "Errors")).isEqualTo(10L);
         assertThat(server.getAttribute(name, "PendingConnections")).isEqualTo(1L);
         assertThat(server.getAttribute(name, "Streams")).isEqualTo(6L);

@@ -19,8 +19,8 @@ class PermitTableTest {
     void hasOnePermitOfEachConnection() {
         GatePermit<String> first = permit("a");
         GatePermit<String> second = permit("a");
-        assertThat(table.add(first)).isTrue();
-        assertThat(table.add(second)).isFalse();
+        assertThat(table.add(first, added -> {})).isTrue();
+        assertThat(table.add(second, added -> {})).isFalse();
         assertThat(table.get("a")).isSameAs(first);
         assertThat(table.remove(second)).isFalse();
         assertThat(table.size()).isOne();
@@ -38,7 +38,7 @@ class PermitTableTest {
                 .isFalse();
         assertThat(handedOver).isEmpty();
         assertThat(table.get("a")).isNull();
-        table.add(present);
+        table.add(present, added -> {});
         assertThat(table.replace(present, fresh, (from, to) -> handedOver.addAll(List.of(from, to))))
                 .isTrue();
         assertThat(handedOver).containsExactly(present, fresh);
@@ -49,8 +49,8 @@ class PermitTableTest {
     @Test
     void tellsThePermitOfAConnection() {
         GatePermit<String> permit = permit("a");
-        table.add(permit);
-        table.add(permit("b"));
+        table.add(permit, added -> {});
+        table.add(permit("b"), added -> {});
         List<GatePermit<String>> told = new ArrayList<>();
         table.tell("a", told::add);
         table.tell("c", told::add);

@@ -32,7 +32,8 @@ class RefusalCostTest {
     }
 
     private ConnectionPermit tryAcquire() {
-        return limiter.tryAcquire(PEER, pending, true, ConnectionLimiter.Counted.CONNECTION);
+        Object outcome = limiter.acquireOrReason(PEER, pending, true, ConnectionLimiter.Counted.CONNECTION);
+        return outcome instanceof ConnectionPermit permit ? permit : null;
     }
 
     /** What so many refusals allocate, the reading of the address included. */

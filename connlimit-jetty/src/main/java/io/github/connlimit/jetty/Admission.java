@@ -6,6 +6,7 @@ import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.Rejection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -82,20 +83,18 @@ final class Admission {
             gate.report("getting the peer address of a connection failed, onError decides", error);
             return Outcome.OTHER;
         }
-        if (admit(socket, peer)) {
-            return Outcome.ADMITTED;
-        }
-        return refuse(socket, peer, mayHold);
+        Rejection rejection = tryAdmit(socket, peer);
+        return rejection == null ? Outcome.ADMITTED : refuse(socket, peer, rejection, mayHold);
     }
 
-    private boolean admit(SocketChannel socket, InetAddress peer) {
+    private Rejection tryAdmit(SocketChannel socket, InetAddress peer) {
         ConnectionLimits limits = gate.limiter().limits();
         boolean toProve =
                 limits.maxPendingPerClient() > 0 || !limits.handshakeTimeout().isZero();
-        return toProve ? gate.admit(socket, peer, firstPhase) : gate.admit(socket, peer);
+        return gate.tryAdmit(socket, peer, toProve ? firstPhase : null);
     }
 
-    private Outcome refuse(SocketChannel socket, InetAddress peer, boolean mayHold) {
+    private Outcome refuse(SocketChannel socket, InetAddress peer, Rejection rejection, boolean mayHold) {
         try {
             Refusal refusal = gate.limiter().limits().refuse();
             if (peer == null) {
@@ -108,7 +107,7 @@ final class Admission {
                 socket.close();
             } else if (refusal == Refusal.TARPIT && mayHold && gate.tryHold(socket, peer, Resetting::reset)) {
                 return Outcome.HELD;
-            } else if (refusal != Refusal.RESPOND || !front.answer(socket, peer)) {
+            } else if (refusal != Refusal.RESPOND || !front.answer(socket, peer, rejection)) {
                 Resetting.reset(socket);
             }
         } catch (Throwable error) {

@@ -1,14 +1,16 @@
 package io.github.connlimit.jetty;
 
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.Rejection;
 import java.nio.channels.SocketChannel;
+import java.util.Objects;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
-import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.ConnectionMetaData;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -34,14 +36,11 @@ import org.eclipse.jetty.util.StringUtil;
  *       only that of its first request has a deadline, as any other bytes may be those of a body.
  * </ul>
  *
- * A request over the limit is answered with status 429; no other handler sees it.
+ * A request over the limit is answered with status 429, or 503 if the server is full; no other handler sees it.
  *
  * @since 0.1.0
  */
 public final class ConnectionLimitHandler extends Handler.Wrapper {
-
-    /** The same text as at accept. */
-    private static final String REFUSED = "client connection limit reached\n";
 
     private static final String EVENT_STREAM = "text/event-stream";
 
@@ -73,8 +72,9 @@ public final class ConnectionLimitHandler extends Handler.Wrapper {
                     : Channels.of(metaData.getConnection().getEndPoint());
             if (channel != null) {
                 listener.established(channel);
-                if ((customized || stream) && !listener.requests().admit(request, channel, stream)) {
-                    refuse(request, response, callback);
+                Rejection rejection = customized || stream ? listener.requests().admit(request, channel, stream) : null;
+                if (rejection != null) {
+                    refuse(request, response, callback, rejection);
                     return true;
                 }
             }
@@ -100,15 +100,28 @@ public final class ConnectionLimitHandler extends Handler.Wrapper {
         return types != null && StringUtil.asciiToLowerCase(types).contains(EVENT_STREAM);
     }
 
-    private static void refuse(Request request, Response response, Callback callback) {
+    private static void refuse(Request request, Response response, Callback callback, Rejection rejection) {
         HttpFields.Mutable headers = response.getHeaders();
-        response.setStatus(HttpStatus.TOO_MANY_REQUESTS_429);
-        headers.put(HttpHeader.RETRY_AFTER, "1");
-        headers.put(HttpHeader.CONTENT_TYPE, "text/plain;charset=utf-8");
-        headers.put(HttpHeader.CONTENT_LENGTH, REFUSED.length());
-        if (request.getConnectionMetaData().getHttpVersion().getVersion() < HttpVersion.HTTP_2.getVersion()) {
+        response.setStatus(rejection.status());
+        headers.put(HttpHeader.RETRY_AFTER, Rejection.RETRY_AFTER_SECONDS);
+        headers.put(HttpHeader.CONTENT_TYPE, Rejection.CONTENT_TYPE);
+        headers.put(HttpHeader.CONTENT_LENGTH, rejection.text().length());
+        if (request.getConnectionMetaData().getHttpVersion().getVersion() < HttpVersion.HTTP_2.getVersion()
+                && closesConnection(request)) {
             headers.put(HttpHeader.CONNECTION, "close");
         }
-        Content.Sink.write(response, true, REFUSED, callback);
+        Content.Sink.write(response, true, rejection.text(), callback);
+    }
+
+    /**
+     * Whether the connection of a rejected request is to be closed. A proxy's connection is not: its next request may be of
+     * another client. But what is left of a body would be read as the next request.
+     */
+    private static boolean closesConnection(Request request) {
+        ConnectionMetaData metaData = request.getConnectionMetaData();
+        EndPoint endPoint = metaData.getConnection().getEndPoint();
+        return request.getLength() > 0
+                || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING)
+                || Objects.equals(metaData.getRemoteSocketAddress(), endPoint.getRemoteSocketAddress());
     }
 }

@@ -234,6 +234,12 @@ public final class ConnectionLimitInstaller extends AbstractLifeCycle implements
                     "Streams and forwarded clients of {0} are not limited: its handlers were replaced while it was"
                             + " starting; set them before, or insert a ConnectionLimitHandler in front of them",
                     server);
+        } else if (!RequestHeaders.areAllNoted(server.getHandler())) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "Streams and forwarded clients of {0} are limited only where a ConnectionLimitHandler sees them: put"
+                            + " it in front of all other handlers",
+                    server);
         }
     }
 

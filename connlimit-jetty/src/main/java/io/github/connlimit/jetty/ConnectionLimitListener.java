@@ -3,6 +3,7 @@ package io.github.connlimit.jetty;
 import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
 import java.nio.channels.SelectableChannel;
@@ -11,6 +12,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.eclipse.jetty.io.SelectorManager;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.server.ForwardedRequestCustomizer;
+import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.component.Container;
 import org.eclipse.jetty.util.component.LifeCycle;
@@ -223,16 +226,40 @@ public final class ConnectionLimitListener
                     () -> "refuse=tarpit is as refuse=reset on " + event
                             + ": only a ConnectionLimitConnector that has acceptors can hold a connection back");
         }
-        if (!gate.limiter().limits().headerTimeout().isZero()
-                && !RequestHeaders.areAllNoted(connector.get().getServer().getHandler())) {
-            LOGGER.log(
-                    System.Logger.Level.INFO,
-                    () -> "headerTimeout is for the first request of each connection only on " + event
-                            + ": no ConnectionLimitHandler is in front of all other handlers");
-        }
+        sayWhatRequestsMiss(connector.get());
         joinCluster();
         gate.startHolding();
+        requests.start();
         counting = true;
+    }
+
+    /** What needs each request to pass a {@link ConnectionLimitHandler}, and is asked for where not all do. */
+    private void sayWhatRequestsMiss(Connector starting) {
+        if (RequestHeaders.areAllNoted(starting.getServer().getHandler())) {
+            return;
+        }
+        // An installer says it once for all connectors.
+        boolean alone = starting.getServer().getBean(ConnectionLimitInstaller.class) == null;
+        String because = " on " + starting + ": no ConnectionLimitHandler is in front of all other handlers";
+        ConnectionLimits limits = gate.limiter().limits();
+        if (!limits.headerTimeout().isZero()) {
+            LOGGER.log(
+                    System.Logger.Level.INFO,
+                    "headerTimeout is for the first request of each connection only" + because);
+        }
+        if (alone && limits.reservedConnections() > 0) {
+            LOGGER.log(System.Logger.Level.WARNING, "reservedConnections is of no effect" + because);
+        }
+        if (alone && namesForwardedClients(starting)) {
+            LOGGER.log(System.Logger.Level.WARNING, "clients behind proxies are not limited" + because);
+        }
+    }
+
+    private static boolean namesForwardedClients(Connector starting) {
+        return starting.getConnectionFactories().stream()
+                .filter(HttpConfiguration.ConnectionFactory.class::isInstance)
+                .map(factory -> ((HttpConfiguration.ConnectionFactory) factory).getHttpConfiguration())
+                .anyMatch(http -> http.getCustomizer(ForwardedRequestCustomizer.class) != null);
     }
 
     private synchronized void joinCluster() {

@@ -4,6 +4,7 @@ import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.Refusal;
+import io.github.connlimit.Rejection;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
@@ -99,11 +100,11 @@ final class FrontConnectionFactory implements ConnectionFactory {
      *
      * @return false if the connection has to be reset: nothing can be answered here, or too many are being answered
      */
-    boolean answer(SocketChannel channel, InetAddress peer) {
+    boolean answer(SocketChannel channel, InetAddress peer, Rejection rejection) {
         ServerConnector running = refused.running();
         return running != null
                 && running.getDefaultConnectionFactory() == this
-                && refused.begin(running, channel, peer, isBeforeTls()) != null;
+                && refused.begin(running, channel, rejection, peer, isBeforeTls()) != null;
     }
 
     private boolean isBeforeTls() {
@@ -131,8 +132,9 @@ final class FrontConnectionFactory implements ConnectionFactory {
             return answering(from, endPoint, answered);
         }
         boolean proxied = ProxyHeader.precedes(endPoint);
-        if (proxied && !proxyHeader.admit(channel, endPoint)) {
-            return refusing(from, endPoint, channel);
+        Rejection rejection = proxied ? proxyHeader.admit(channel, endPoint) : null;
+        if (rejection != null) {
+            return refusing(from, endPoint, channel, rejection);
         }
         if (isBeforeTls()) {
             return following(from, endPoint);
@@ -168,12 +170,13 @@ final class FrontConnectionFactory implements ConnectionFactory {
 
     private Connection answering(Connector from, EndPoint endPoint, RefusedChannel answered) {
         if (!isBeforeTls()) {
-            return new RefusedConnection(endPoint, from.getExecutor(), answered, Answer.ofHttp1(), gate);
+            return new RefusedConnection(
+                    endPoint, from.getExecutor(), answered, Answer.ofHttp1(answered.rejection()), gate);
         }
         Connection connection = following(from, endPoint);
         if (connection instanceof SslConnection tls) {
             EndPoint inner = tls.getSslEndPoint();
-            Answer answer = Answer.ofTls(tls.getSSLEngine());
+            Answer answer = new TlsAnswer(tls.getSSLEngine(), answered.rejection());
             inner.setConnection(new RefusedConnection(inner, from.getExecutor(), answered, answer, gate));
             return connection;
         }
@@ -181,11 +184,12 @@ final class FrontConnectionFactory implements ConnectionFactory {
         return new ClosingConnection(endPoint, from);
     }
 
-    private Connection refusing(Connector from, EndPoint endPoint, SocketChannel channel) {
+    private Connection refusing(Connector from, EndPoint endPoint, SocketChannel channel, Rejection rejection) {
         ConnectionLimits limits = gate.limiter().limits();
         ServerConnector running = refused.running();
         if (mayAnswer && limits.refuse() == Refusal.RESPOND && running != null) {
-            RefusedChannel answered = refused.begin(running, channel, ProxyHeader.client(endPoint), isBeforeTls());
+            RefusedChannel answered =
+                    refused.begin(running, channel, rejection, ProxyHeader.client(endPoint), isBeforeTls());
             if (answered != null) {
                 // Until now it counted for the proxy.
                 gate.release(channel);

@@ -1,14 +1,14 @@
 package io.github.connlimit.jetty;
 
-import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionGate;
-import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ErrorPolicy;
+import io.github.connlimit.Rejection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.channels.SocketChannel;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.jetty.io.Connection;
@@ -23,123 +23,156 @@ import org.eclipse.jetty.server.Request;
  */
 final class LimitedRequests {
 
-    private final ConnectionGate<SocketChannel> gate;
+    private final ConnectionGate<SocketChannel> connections;
 
-    /** Requests that have upgraded their connection or HTTP/2 stream, until that is closed. */
-    private final Set<Counted> upgraded = ConcurrentHashMap.newKeySet();
+    /** Counts for clients behind proxies. */
+    private final ConnectionGate<Counted> forwarded;
 
-    LimitedRequests(ConnectionGate<SocketChannel> gate) {
-        this.gate = gate;
+    /**
+     * What ends when its connection does, if nothing ends it before: requests that count for a client behind a proxy, as an
+     * application may never complete them, and requests that have upgraded their connection or HTTP/2 stream.
+     */
+    private final Set<Counted> watched = ConcurrentHashMap.newKeySet();
+
+    /** Whether the connector runs: nothing is counted without anybody to end it. */
+    private volatile boolean running;
+
+    LimitedRequests(ConnectionGate<SocketChannel> connections) {
+        this.connections = connections;
+        this.forwarded = new ConnectionGate<>(connections.limiter());
     }
 
     /**
      * Counts a request, if it is one to be counted.
      *
      * @param stream whether it asks for a stream
-     * @return whether it may go on
+     * @return {@code null} if it may go on
      */
-    boolean admit(Request request, SocketChannel channel, boolean stream) {
+    Rejection admit(Request request, SocketChannel channel, boolean stream) {
         Counted counted = new Counted(request);
         try {
-            if (!counted.begin(channel, stream)) {
+            Rejection rejection = counted.begin(channel, stream);
+            if (rejection != null) {
                 counted.end();
-                return false;
-            }
-            if (counted.isAny()) {
+            } else if (counted.isAny()) {
+                counted.watch();
                 Request.addCompletionListener(request, counted::completed);
             }
-            return true;
+            return rejection;
         } catch (Throwable error) {
             counted.end();
-            gate.report("finding out the client of a request failed, onError decides", error);
-            return gate.limiter().limits().onError() == ErrorPolicy.ADMIT;
+            connections.report("finding out the client of a request failed, onError decides", error);
+            ErrorPolicy policy = connections.limiter().limits().onError();
+            return policy == ErrorPolicy.ADMIT ? null : Rejection.SERVER_LIMIT;
         }
     }
 
-    /** Ends upgrades whose end Jetty does not report, such as WebSocket over HTTP/2. To be called periodically. */
+    /** Ends what Jetty does not report the end of, such as WebSocket over HTTP/2. To be called periodically. */
     void endClosed() {
-        for (Counted counted : upgraded) {
+        for (Counted counted : watched) {
             if (!counted.endPoint.isOpen()) {
                 counted.end();
             }
         }
     }
 
+    /** To be called when the connector starts. */
+    void start() {
+        running = true;
+    }
+
     /** To be called when the connector has stopped. */
     void stop() {
-        upgraded.forEach(Counted::end);
+        running = false;
+        watched.forEach(Counted::end);
     }
 
     /** What is counted for one request. */
     private final class Counted implements Connection.Listener {
 
         private final Request request;
+        private final Connection connection;
 
-        /** For the client that a proxy names, or {@code null}. */
-        private ConnectionPermit permit;
+        /** Whether it counts for the client that a proxy names. */
+        private boolean isForwarded;
 
         /** {@code null} if it is none. */
         private ConnectionPermit.Stream stream;
 
-        /** What the request has upgraded, or {@code null}. */
+        /** Of its connection, or of what it has upgraded that to. */
         private volatile EndPoint endPoint;
 
         Counted(Request request) {
             this.request = request;
+            this.connection = request.getConnectionMetaData().getConnection();
+            this.endPoint = connection.getEndPoint();
         }
 
-        boolean begin(SocketChannel channel, boolean asStream) {
+        Rejection begin(SocketChannel channel, boolean asStream) {
             InetAddress client = forwardedClient(request.getConnectionMetaData());
             if (client != null) {
-                permit = gate.limiter().tryAcquireForRequest(client).orElse(null);
-                if (permit == null) {
-                    return false;
+                Rejection rejection = forwarded.tryAdmitRequest(this, client);
+                if (rejection != null) {
+                    return rejection;
                 }
+                isForwarded = true;
             }
-            if (asStream) {
-                ConnectionPermit of =
-                        permit != null ? permit : gate.permit(channel).orElse(null);
-                if (of != null) {
-                    stream = of.tryBeginStream().orElse(null);
-                    return stream != null;
-                }
+            Optional<ConnectionPermit> permit =
+                    !asStream ? Optional.empty() : isForwarded ? forwarded.permit(this) : connections.permit(channel);
+            if (permit.isPresent()) {
+                stream = permit.get().tryBeginStream().orElse(null);
+                return stream == null ? Rejection.CLIENT_LIMIT : null;
             }
-            return true;
+            return null;
         }
 
         boolean isAny() {
-            return permit != null || stream != null;
+            return isForwarded || stream != null;
+        }
+
+        /** Sees to it that what is counted for a forwarded client ends with the connection at the latest. */
+        void watch() {
+            if (isForwarded) {
+                connection.addEventListener(this);
+                watchEnd();
+            }
+        }
+
+        private void watchEnd() {
+            watched.add(this);
+            if (!running || !endPoint.isOpen()) {
+                // Its end may have come before, and the sweep may have stopped with the connector.
+                end();
+            }
         }
 
         /** The response is complete; an upgrade, if there is one, comes next. */
         void completed(Throwable failure) {
+            if (isForwarded) {
+                // An upgrade closes this one, but not what it carries.
+                connection.removeEventListener(this);
+            }
             if (failure == null
                     && request.getAttribute(HttpStream.UPGRADE_CONNECTION_ATTRIBUTE) instanceof Connection next) {
                 endPoint = next.getEndPoint();
-                upgraded.add(this);
                 next.addEventListener(this);
-                if (!endPoint.isOpen()) {
-                    // Its end may have come before the listener, and the sweep may have stopped with the connector.
-                    end();
-                }
+                watchEnd();
             } else {
                 end();
             }
         }
 
         @Override
-        public void onClosed(Connection connection) {
+        public void onClosed(Connection closed) {
             end();
         }
 
         void end() {
-            upgraded.remove(this);
+            watched.remove(this);
             if (stream != null) {
                 stream.close();
             }
-            if (permit != null) {
-                permit.close();
-            }
+            forwarded.release(this);
         }
     }
 
@@ -149,30 +182,27 @@ final class LimitedRequests {
             return null;
         }
         EndPoint endPoint = metaData.getConnection().getEndPoint();
+        SocketAddress named = metaData.getRemoteSocketAddress();
         InetAddress sender = address(endPoint.getRemoteSocketAddress());
-        InetAddress named = address(metaData.getRemoteSocketAddress());
-        if (sender == null || named == null || named.equals(sender)) {
+        // The sender may be known from a PROXY header only. Then the peer that sent that one has to be trusted too.
+        InetAddress peer = address(Channels.lowest(endPoint).getRemoteSocketAddress());
+        if (sender == null
+                || !(named instanceof InetSocketAddress client)
+                || named.equals(endPoint.getRemoteSocketAddress())
+                || !connections.limiter().limits().isExempt(peer)) {
             return null;
         }
-        // The sender may be known from a PROXY header only. Then the peer that sent that one has to be trusted too.
-        ConnectionLimits limits = gate.limiter().limits();
-        InetAddress peer = address(Channels.lowest(endPoint).getRemoteSocketAddress());
-        return limits.isExempt(sender) && limits.isExempt(peer) ? named : null;
+        return connections
+                .namedClient(sender, client.isUnresolved() ? client.getHostString() : literal(client))
+                .filter(address -> !address.equals(sender))
+                .orElse(null);
     }
 
-    /** {@return the address; a header may hold a host name, which is never resolved} */
+    private static String literal(InetSocketAddress resolved) {
+        return resolved.getAddress().getHostAddress();
+    }
+
     private static InetAddress address(SocketAddress of) {
-        if (!(of instanceof InetSocketAddress remote)) {
-            return null;
-        }
-        if (!remote.isUnresolved()) {
-            return remote.getAddress();
-        }
-        String literal = remote.getHostString();
-        if (literal.startsWith("[") && literal.endsWith("]")) {
-            literal = literal.substring(1, literal.length() - 1);
-        }
-        int scope = literal.indexOf('%');
-        return Cidr.parse(scope < 0 ? literal : literal.substring(0, scope)).address();
+        return of instanceof InetSocketAddress remote ? remote.getAddress() : null;
     }
 }

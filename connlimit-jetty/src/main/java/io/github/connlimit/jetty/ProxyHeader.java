@@ -3,6 +3,7 @@ package io.github.connlimit.jetty;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.Rejection;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -43,19 +44,25 @@ final class ProxyHeader implements Connection.Listener {
     /**
      * Counts a connection for the client in its header, right after the header.
      *
-     * @return false if it is refused; the caller has to end it
+     * @return {@code null} if it may go on; if not, the caller has to end it
      */
-    boolean admit(SocketChannel channel, EndPoint endPoint) {
-        InetAddress client = client(endPoint);
+    Rejection admit(SocketChannel channel, EndPoint endPoint) {
         InetAddress peer;
         try {
             SocketAddress remote = channel.getRemoteAddress();
             peer = remote instanceof InetSocketAddress tcp ? tcp.getAddress() : null;
         } catch (IOException closed) {
-            return true;
+            return null;
         }
+        if (peer == null || !(endPoint.getRemoteSocketAddress() instanceof InetSocketAddress named)) {
+            return null;
+        }
+        // Jetty has asked a resolver for what is no literal, and has perhaps found nothing.
+        InetAddress client = named.isUnresolved()
+                ? gate.namedClient(peer, named.getHostString()).orElse(null)
+                : named.getAddress();
         // For a header without an address (LOCAL, UNKNOWN), Jetty gives the peer's own.
-        return client == null || peer == null || client.equals(peer) || gate.reassign(channel, peer, client);
+        return client == null || client.equals(peer) ? null : gate.tryReassign(channel, peer, client);
     }
 
     /** Prepares a refused connection for being closed, as configured. */
@@ -78,7 +85,7 @@ final class ProxyHeader implements Connection.Listener {
         if (channel == null) {
             return;
         }
-        if (admit(channel, endPoint)) {
+        if (admit(channel, endPoint) == null) {
             if (!(connection instanceof SslConnection)) {
                 gate.handshakeCompleted(channel);
             }

@@ -1,6 +1,7 @@
 package io.github.connlimit.jetty;
 
 import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.Rejection;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.util.concurrent.TimeUnit;
@@ -16,6 +17,7 @@ import org.eclipse.jetty.util.thread.Scheduler;
 final class RefusedChannel {
 
     private final SocketChannel channel;
+    private final Rejection rejection;
     private final RefusalBudget.Place place;
     private final ServerConnector connector;
 
@@ -28,10 +30,16 @@ final class RefusedChannel {
     /** Once true, always true. Guarded by this. */
     private boolean ended;
 
-    RefusedChannel(SocketChannel channel, RefusalBudget.Place place, ServerConnector connector) {
+    RefusedChannel(SocketChannel channel, Rejection rejection, RefusalBudget.Place place, ServerConnector connector) {
         this.channel = channel;
+        this.rejection = rejection;
         this.place = place;
         this.connector = connector;
+    }
+
+    /** What the client is told. */
+    Rejection rejection() {
+        return rejection;
     }
 
     /** To be called once, first. */

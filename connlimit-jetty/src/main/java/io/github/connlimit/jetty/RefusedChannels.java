@@ -2,6 +2,7 @@ package io.github.connlimit.jetty;
 
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.Rejection;
 import java.net.InetAddress;
 import java.nio.channels.SocketChannel;
 import java.util.Optional;
@@ -47,16 +48,18 @@ final class RefusedChannels {
      * Takes a place for a refused connection and starts its deadline. Does not block.
      *
      * @param running what {@link #running} has returned
+     * @param rejection what the client is told
      * @param client whom the refusal is counted for
      * @param tls whether a handshake comes before the answer
      * @return {@code null} if too many are being answered already
      */
-    RefusedChannel begin(ServerConnector running, SocketChannel channel, InetAddress client, boolean tls) {
+    RefusedChannel begin(
+            ServerConnector running, SocketChannel channel, Rejection rejection, InetAddress client, boolean tls) {
         Optional<RefusalBudget.Place> place = gate.tryRespond(client, tls);
         if (place.isEmpty()) {
             return null;
         }
-        RefusedChannel refused = new RefusedChannel(channel, place.get(), running);
+        RefusedChannel refused = new RefusedChannel(channel, rejection, place.get(), running);
         answering.put(channel, refused);
         try {
             refused.startDeadline((tls ? handshakeMillis() : 0) + RefusalBudget.MAX_LINGER_MILLIS);

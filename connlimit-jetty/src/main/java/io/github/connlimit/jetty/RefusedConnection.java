@@ -10,6 +10,7 @@ import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.IteratingCallback;
 import org.eclipse.jetty.util.thread.Invocable;
 
 /**
@@ -25,9 +26,9 @@ final class RefusedConnection extends AbstractConnection implements Connection.U
     private final Answer answer;
     private final ConnectionGate<?> gate;
     private final ByteBuffer input = BufferUtil.allocate(BUFFER_SIZE);
+    private final Exchange exchange = new Exchange();
     private final Callback whenFillable;
-    private final Callback whenAnswered;
-    private boolean answered;
+    private boolean outputShut;
     private int bytesRead;
 
     RefusedConnection(
@@ -38,8 +39,6 @@ final class RefusedConnection extends AbstractConnection implements Connection.U
         this.gate = gate;
         this.whenFillable =
                 Callback.from(Invocable.InvocationType.NON_BLOCKING, this::onFillable, closedOrIdle -> refused.reset());
-        this.whenAnswered =
-                Callback.from(Invocable.InvocationType.NON_BLOCKING, this::afterAnswer, closed -> refused.reset());
     }
 
     /** Discards what came together with a PROXY header: it is clear text, and the answer does not depend on it. */
@@ -54,55 +53,66 @@ final class RefusedConnection extends AbstractConnection implements Connection.U
             getEndPoint().close();
             return;
         }
-        try {
-            if (!answer()) {
-                onFillable();
-            }
-        } catch (Throwable error) {
-            end(error);
-        }
+        exchange.iterate();
     }
 
-    /** {@return whether the answer has been written or is being written} */
-    private boolean answer() throws IOException {
-        ByteBuffer response = answer.to(input);
-        BufferUtil.clear(input);
-        if (response != null) {
-            answered = true;
-            getEndPoint().write(whenAnswered, response);
-        }
-        return answered;
-    }
-
-    private void afterAnswer() {
-        getEndPoint().shutdownOutput();
-        onFillable();
-    }
-
-    /** Reads all available input. */
     @Override
     public void onFillable() {
-        try {
-            int read;
-            while ((read = getEndPoint().fill(input)) > 0) {
+        exchange.iterate();
+    }
+
+    /** Reads all available input, and sends what there is to be said to it. */
+    private final class Exchange extends IteratingCallback {
+
+        @Override
+        protected Action process() throws IOException {
+            if (answer.isComplete() && !outputShut) {
+                outputShut = true;
+                getEndPoint().shutdownOutput();
+            }
+            while (true) {
+                if (isSending()) {
+                    return Action.SCHEDULED;
+                }
+                int read = getEndPoint().fill(input);
+                if (read < 0) {
+                    refused.close();
+                    return Action.SUCCEEDED;
+                }
+                // With nothing to read, a handshake may have just been completed: some clients wait for the first word.
+                if (read == 0 && !isSending()) {
+                    getEndPoint().fillInterested(whenFillable);
+                    return Action.IDLE;
+                }
+                if (read == 0) {
+                    return Action.SCHEDULED;
+                }
                 bytesRead += read;
                 if (bytesRead > RefusalBudget.MAX_LINGER_BYTES) {
                     refused.reset();
-                    return;
+                    return Action.SUCCEEDED;
                 }
-                if (!answered && answer()) {
-                    // Reading goes on when the answer has been written.
-                    return;
-                }
-                BufferUtil.clear(input);
             }
-            if (read == 0) {
-                getEndPoint().fillInterested(whenFillable);
-            } else {
-                refused.close();
+        }
+
+        private boolean isSending() throws IOException {
+            ByteBuffer response = answer.isComplete() ? null : answer.to(input);
+            BufferUtil.clear(input);
+            if (response == null || !response.hasRemaining()) {
+                return false;
             }
-        } catch (Throwable error) {
+            getEndPoint().write(this, response);
+            return true;
+        }
+
+        @Override
+        protected void onCompleteFailure(Throwable error) {
             end(error);
+        }
+
+        @Override
+        public InvocationType getInvocationType() {
+            return InvocationType.NON_BLOCKING;
         }
     }
 

@@ -21,7 +21,8 @@ import org.eclipse.jetty.util.Callback;
  * Finds the connections that have sent the beginning of a request's header and not yet its end. Jetty tells nobody, but it
  * counts bytes and complete headers: a look at all connections, four times in {@code headerTimeout}, finds those to which
  * bytes have come since the last header, and tells the gate that a header has begun. A {@link ConnectionLimitHandler} notes
- * how many bytes there were when a request came, and when its body, whose bytes are none of a header, has ended. This class
+ * how many bytes there were when a request came, and when its body, whose bytes are none of a header, has ended. Over TLS, the
+ * bytes of the records are looked at, too: a record that is not complete is not counted by the connection inside. This class
  * is thread-safe.
  */
 final class RequestHeaders {
@@ -70,7 +71,7 @@ final class RequestHeaders {
         if (http.getAttribute(ATTRIBUTE) instanceof Progress known) {
             return known;
         }
-        Progress progress = new Progress(http.getConnection());
+        Progress progress = new Progress(http);
         http.setAttribute(ATTRIBUTE, progress);
         return progress;
     }
@@ -157,7 +158,14 @@ final class RequestHeaders {
     /** How far an HTTP connection has come. */
     private static final class Progress {
 
+        /** No record of TLS is shorter, encrypted: its header, one byte and an authentication tag. */
+        private static final int MIN_RECORD_BYTES = 22;
+
+        /** How many records that carry no request may come before the next request: a client may change its key. */
+        private static final int MAX_OTHER_RECORDS = 3;
+
         private final Connection connection;
+        private final boolean http2;
 
         /** How many headers there had been at the last request that was noted. Guarded by this, as all that follows. */
         private long messages;
@@ -165,27 +173,51 @@ final class RequestHeaders {
         /** How many bytes there had been. */
         private long bytes;
 
+        /** The same below TLS. */
+        private long wireBytes;
+
         /** How many requests with a body are in progress. */
         private int bodies;
 
         /** Whether bytes have come since. */
         private boolean begun;
 
-        Progress(Connection connection) {
-            this.connection = connection;
+        /** How many bytes there had been below TLS when that was noticed. */
+        private long begunWireBytes;
+
+        private int otherRecords;
+
+        Progress(ConnectionMetaData http) {
+            this.connection = http.getConnection();
+            this.http2 = isHttp2(http);
+            this.wireBytes = wireBytes();
+        }
+
+        /** {@return how many bytes have come below TLS; 0 in clear text} */
+        private long wireBytes() {
+            return Channels.lowest(connection.getEndPoint()).getConnection() instanceof SslConnection tls
+                    ? tls.getBytesIn()
+                    : 0;
         }
 
         synchronized void note(boolean body) {
-            messages = connection.getMessagesIn();
-            bytes = connection.getBytesIn();
-            begun = false;
             if (body) {
                 bodies++;
             }
+            begin();
+        }
+
+        private void begin() {
+            messages = connection.getMessagesIn();
+            wireBytes = wireBytes();
+            bytes = connection.getBytesIn();
+            begun = false;
+            otherRecords = 0;
         }
 
         synchronized void noteEndOfBody() {
             bodies--;
+            wireBytes = wireBytes();
             bytes = connection.getBytesIn();
         }
 
@@ -194,19 +226,44 @@ final class RequestHeaders {
             if (begun) {
                 return false;
             }
-            // In this order: the bytes of a header are counted before it is.
+            noteAnswered();
+            // In this order: the bytes of a record are counted before those in it, and those of a header before it is.
+            long wire = wireBytes();
             long now = connection.getBytesIn();
-            begun = now > bytes && isBetweenRequests();
+            begun = (now > bytes || !http2 && wire > wireBytes) && isBetweenRequests();
+            begunWireBytes = wire;
             return begun;
         }
 
         synchronized boolean isInHeader() {
-            return begun && isBetweenRequests();
+            noteAnswered();
+            return begun && isBetweenRequests() && (connection.getBytesIn() > bytes || isInRecord());
+        }
+
+        /** Notes a request that Jetty has answered by itself: no handler has seen it, and it has no body any more. */
+        private void noteAnswered() {
+            long in = connection.getMessagesIn();
+            if (!http2 && in != messages && bodies == 0 && connection.getMessagesOut() >= in) {
+                begin();
+            }
         }
 
         /** Not if there has been a request that was not noted: there may be a body of it. */
         private boolean isBetweenRequests() {
             return bodies == 0 && connection.getMessagesIn() == messages;
+        }
+
+        /** Whether what has come is the beginning of a record that trickles in. */
+        private boolean isInRecord() {
+            long wire = wireBytes();
+            if (wire - wireBytes < MIN_RECORD_BYTES || wire > begunWireBytes || otherRecords == MAX_OTHER_RECORDS) {
+                return true;
+            }
+            // A whole record most probably, which was no request.
+            otherRecords++;
+            wireBytes = wire;
+            begun = false;
+            return false;
         }
     }
 }

@@ -177,7 +177,7 @@ class AddedWhileStartingTest {
             server.awaitOpen(REMOTE, LIMIT);
             try (Client refused = Client.connect(PROXY, port)) {
                 refused.send("GET /" + forwarded);
-                assertThat(refused.readAll()).startsWith("HTTP/1.1 429 ");
+                assertThat(refused.readResponse()).startsWith("HTTP/1.1 429 ");
             }
             await().atMost(TestServer.DEADLINE).until(() -> server.async.size() == LIMIT);
         } finally {

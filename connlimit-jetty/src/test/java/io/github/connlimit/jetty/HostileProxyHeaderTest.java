@@ -40,6 +40,9 @@ class HostileProxyHeaderTest {
     private static final Set<String> WAITED_FOR =
             Set.of("a line without end", "a name in place of an address", "command 15", "not a protocol");
 
+    /** Said once, of a name in place of an address. */
+    private static final String NAMES_NOBODY = "names a client by \"attacker.invalid\"";
+
     private static final byte[] V2_SIGNATURE = {0x0D, 0x0A, 0x0D, 0x0A, 0, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A};
 
     /** By the clock of the test. The server looks for what is due as often as this. */
@@ -51,7 +54,8 @@ class HostileProxyHeaderTest {
     @AfterEach
     void nothingLoggedByConnlimit() {
         log.close();
-        assertThat(log.messages()).noneMatch(message -> message.startsWith("io.github.connlimit."));
+        assertThat(log.messages())
+                .noneMatch(message -> message.startsWith("io.github.connlimit.") && !message.contains(NAMES_NOBODY));
     }
 
     private static byte[] v1(String header) {

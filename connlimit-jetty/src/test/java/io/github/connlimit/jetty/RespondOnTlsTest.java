@@ -76,6 +76,54 @@ class RespondOnTlsTest {
     }
 
     @Test
+    void answersAHeadRequestWithoutABody() throws Exception {
+        try (TestServer server = server(responding())) {
+            try (Client admitted = server.connect(GREEDY).tls();
+                    Client refused = server.connect(GREEDY).tls()) {
+                refused.send("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                assertThat(refused.readAll())
+                        .startsWith("HTTP/1.1 429 ")
+                        .contains("\r\nContent-Length: 32\r\n")
+                        .endsWith("\r\n\r\n");
+                assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
+            }
+            server.awaitZero();
+        }
+    }
+
+    @Test
+    void aFullServerSaysSo() throws Exception {
+        try (TestServer server = server(ConnectionLimits.builder().maxTotal(1).refuse(Refusal.RESPOND))) {
+            try (Client admitted = server.connect(MODEST).tls();
+                    Client refused = server.connect(GREEDY).tls()) {
+                refused.send(GET);
+                assertThat(refused.readAll())
+                        .startsWith("HTTP/1.1 503 ")
+                        .contains("\r\nRetry-After: 1\r\n")
+                        .endsWith("\r\n\r\nserver connection limit reached\n");
+                assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
+            }
+            server.awaitZero();
+        }
+    }
+
+    /** Some clients send nothing before they have seen the server's SETTINGS. */
+    @Test
+    void greetsByHttp2BeforeTheClientHasSentAnything() throws Exception {
+        try (TestServer server = server(responding())) {
+            try (Client admitted = server.connect(GREEDY).tls();
+                    Client refused = server.connect(GREEDY).tls("h2")) {
+                // SETTINGS: nine bytes, of type 4, on stream 0.
+                for (int expected : new int[] {0, 0, 0, 4, 0, 0, 0, 0, 0}) {
+                    assertThat(refused.read()).isEqualTo(expected);
+                }
+                assertThat(admitted.get("/")).startsWith("HTTP/1.1 200 ");
+            }
+            server.awaitZero();
+        }
+    }
+
+    @Test
     void answersByHttp2() throws Exception {
         try (TestServer server = server(responding())) {
             try (Http2Connection admitted = Http2Connection.open(GREEDY, server.port());

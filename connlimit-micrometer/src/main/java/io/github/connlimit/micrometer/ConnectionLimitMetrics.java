@@ -144,6 +144,11 @@ public final class ConnectionLimitMetrics implements MeterBinder {
             counter("responses", responses, Tags.of("outcome", "responded"), LimiterSnapshot::responded);
             counter("responses", responses, Tags.of("outcome", "tarpitted"), LimiterSnapshot::tarpitted);
             counter("responses", responses, Tags.of("outcome", "reset"), LimiterSnapshot::reset);
+            counter(
+                    "clients.unnamed",
+                    "Connections and requests for which a trusted proxy named something else than an IP address",
+                    Tags.empty(),
+                    LimiterSnapshot::unnamedClients);
             counter("errors", "Errors in connlimit and in code it called", Tags.empty(), LimiterSnapshot::errors);
             if (withCluster || !limiter.limits().clusterUri().isEmpty()) {
                 bindCluster();

@@ -136,6 +136,9 @@ class ConnectionLimitMetricsTest {
                 # HELP connlimit_clients Clients with at least one open connection
                 # TYPE connlimit_clients gauge
                 connlimit_clients{name="web"} 0.0
+                # HELP connlimit_clients_unnamed_total Connections and requests for which a trusted proxy named something else than an IP address
+                # TYPE connlimit_clients_unnamed_total counter
+                connlimit_clients_unnamed_total{name="web"} 0.0
                 # HELP connlimit_connections_admitted_total Connections admitted
                 # TYPE connlimit_connections_admitted_total counter
                 connlimit_connections_admitted_total{name="web"} 0.0
@@ -230,12 +233,16 @@ class ConnectionLimitMetricsTest {
         for (int i = 0; i < 6; i++) {
             gate.admit("unknown", null);
         }
+        for (int i = 0; i < 7; i++) {
+            gate.namedClient(client(9), "unknown");
+        }
         limiter.reconfigure(limits -> limits.toBuilder().dryRun(true).build());
         gate.admit("dry run", client(2));
         assertThat(registry.scrape().lines().filter(line -> !line.startsWith("#") && !line.endsWith(" 0.0")))
                 .containsExactly(
                         "connlimit_client_connections_max{name=\"web\"} 8.0",
                         "connlimit_clients{name=\"web\"} 2.0",
+                        "connlimit_clients_unnamed_total{name=\"web\"} 7.0",
                         "connlimit_connections_admitted_total{name=\"web\"} 17.0",
                         "connlimit_connections_open{name=\"web\"} 17.0",
                         "connlimit_connections_pending{name=\"web\"} 2.0",
@@ -273,7 +280,7 @@ class ConnectionLimitMetricsTest {
         SimpleMeterRegistry simple = new SimpleMeterRegistry();
         new ConnectionLimitMetrics(limiter, "web", Tags.of("zone", "a")).bindTo(simple);
         assertThat(simple.getMeters())
-                .hasSize(34)
+                .hasSize(35)
                 .allSatisfy(
                         meter -> assertThat(meter.getId().getTags()).containsAll(Tags.of("zone", "a", "name", "web")))
                 .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank())

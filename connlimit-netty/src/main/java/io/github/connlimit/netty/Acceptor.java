@@ -10,6 +10,7 @@ import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.Rejection;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelException;
@@ -357,7 +358,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
             beginAnswer(refused, place);
             loop.register(refused).addListener(registered -> {
                 if (registered.isSuccess()) {
-                    LingeringHandler.finish(refused, Unpooled.wrappedBuffer(Refusal.httpResponse()));
+                    LingeringHandler.finish(refused, Unpooled.wrappedBuffer(Rejection.CLIENT_LIMIT.httpResponse(true)));
                 } else {
                     endAnswer(refused);
                     refused.unsafe().closeForcibly();
@@ -426,6 +427,12 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         refused.config().setAutoRead(true);
         LingeringHandler.finish(refused, Unpooled.EMPTY_BUFFER);
         return true;
+    }
+
+    /** {@return the client that a PROXY protocol header names; empty if its peer is not believed, or names no address} */
+    Optional<InetAddress> namedClient(Channel channel, String name) {
+        InetAddress peer = peer(channel);
+        return peer == null ? Optional.empty() : gate.namedClient(peer, name);
     }
 
     /**

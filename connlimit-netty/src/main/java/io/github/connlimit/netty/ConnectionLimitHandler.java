@@ -114,6 +114,17 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
         return all == null ? List.of() : all;
     }
 
+    /** {@return the client that a PROXY protocol header names, or {@code null} if nobody believes it or it is no address} */
+    static InetAddress namedClient(Channel channel, String name) {
+        for (Acceptor acceptor : acceptors(channel)) {
+            Optional<InetAddress> client = acceptor.namedClient(channel, name);
+            if (client.isPresent()) {
+                return client.get();
+            }
+        }
+        return null;
+    }
+
     /** Counts a connection for this client; ends it if the client is at a limit, and returns false. */
     static boolean reassign(Channel channel, InetAddress client) {
         for (Acceptor acceptor : acceptors(channel)) {

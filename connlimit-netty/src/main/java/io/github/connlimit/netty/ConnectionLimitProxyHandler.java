@@ -1,6 +1,5 @@
 package io.github.connlimit.netty;
 
-import io.github.connlimit.Cidr;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -65,7 +64,7 @@ public final class ConnectionLimitProxyHandler extends ChannelInboundHandlerAdap
             ReferenceCountUtil.release(message);
         } else if (reader == null && message instanceof HAProxyMessage header) {
             try {
-                reassign(context, client(header));
+                reassign(context, client(context.channel(), header));
             } finally {
                 header.release();
             }
@@ -83,15 +82,10 @@ public final class ConnectionLimitProxyHandler extends ChannelInboundHandlerAdap
     }
 
     /** {@return the client that the header names, or {@code null} if it names no IP address} */
-    private static InetAddress client(HAProxyMessage header) {
+    private static InetAddress client(Channel channel, HAProxyMessage header) {
         AddressFamily family = header.proxiedProtocol().addressFamily();
         boolean address = header.command() == HAProxyCommand.PROXY
                 && (family == AddressFamily.AF_IPv4 || family == AddressFamily.AF_IPv6);
-        return address ? Cidr.parse(withoutScope(header.sourceAddress())).address() : null;
-    }
-
-    private static String withoutScope(String address) {
-        int scope = address.indexOf('%');
-        return scope < 0 ? address : address.substring(0, scope);
+        return address ? ConnectionLimitHandler.namedClient(channel, header.sourceAddress()) : null;
     }
 }

@@ -32,6 +32,7 @@ final class Data {
             data.object("timedOut", timedOut -> totals(timedOut, now.timeOuts()));
             data.field("wouldRefuse", now.dryRunRefused());
             data.field("wouldTimeOut", now.dryRunTimedOut());
+            data.field("unnamedClients", now.unnamedClients());
             data.field("errors", now.errors());
             data.field("forgotten", now.forgotten());
             if (clients) {

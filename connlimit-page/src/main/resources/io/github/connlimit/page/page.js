@@ -115,6 +115,7 @@ function showFigures(data) {
   if (data.maxTotal > 0) figures.push(['Limit of all', numbers.format(data.maxTotal)]);
   if (data.enforceAbove > 0) figures.push(['Enforced from', numbers.format(data.enforceAbove)]);
   if (data.tarpitOpen > 0) figures.push(['Held in the tarpit', numbers.format(data.tarpitOpen)]);
+  if (data.unnamedClients > 0) figures.push(['Clients that a proxy did not name', numbers.format(data.unnamedClients)]);
   if (data.errors > 0) figures.push(['Errors, see the log', numbers.format(data.errors)]);
   if (data.forgotten > 0) figures.push(['Forgotten, see the log', numbers.format(data.forgotten)]);
   replace(byId('figures'), figures.map(([name, figure]) =>

@@ -132,6 +132,14 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::reset);
     }
 
+    /**
+     * {@return for how many connections and requests a trusted proxy named something else than an IP address; they count for
+     * the proxy}
+     */
+    default long getUnnamedClients() {
+        return LimiterSettings.figure(getLimiter(), LimiterSnapshot::unnamedClients);
+    }
+
     /** {@return how many errors there were in connlimit and in code it called; the log has them} */
     default long getErrors() {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::errors);

@@ -69,6 +69,13 @@ public final class ConnectionLimitHttp11Nio2Protocol extends Http11Nio2Protocol
     }
 
     @Override
+    public void unbind() throws Exception {
+        if (!limit.isRunning()) {
+            endpoint.destroy();
+        }
+    }
+
+    @Override
     public boolean setProperty(String name, String value) {
         return limit.settings().trySet(name, value) || super.setProperty(name, value);
     }

@@ -68,6 +68,13 @@ public final class ConnectionLimitHttp11NioProtocol extends Http11NioProtocol
     }
 
     @Override
+    public void unbind() throws Exception {
+        if (!limit.isRunning()) {
+            endpoint.destroy();
+        }
+    }
+
+    @Override
     public boolean setProperty(String name, String value) {
         return limit.settings().trySet(name, value) || super.setProperty(name, value);
     }

@@ -3,11 +3,13 @@ package io.github.connlimit.tomcat;
 import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.Rejection;
 import jakarta.servlet.ServletException;
 import java.beans.PropertyChangeEvent;
 import java.beans.PropertyChangeListener;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.catalina.AccessLog;
 import org.apache.catalina.Container;
 import org.apache.catalina.Engine;
@@ -19,6 +21,7 @@ import org.apache.catalina.connector.Connector;
 import org.apache.catalina.connector.Request;
 import org.apache.catalina.connector.Response;
 import org.apache.catalina.core.StandardService;
+import org.apache.catalina.valves.RemoteIpValve;
 import org.apache.catalina.valves.ValveBase;
 
 /**
@@ -28,7 +31,7 @@ import org.apache.catalina.valves.ValveBase;
  * <p>The Valve also counts requests in process whose client was not counted at accept. These are the requests of a
  * Connector with another protocol, and those whose remote address a Valve before this one has rewritten
  * ({@code RemoteIpValve}). The latter count only if they come from a peer that a rule exempts: a header from anybody else
- * changes nothing. A request over the limit is answered with status 429. An asynchronous request counts until it is
+ * changes nothing. A request over the limit is answered with status 429, or 503 if the server is full. An asynchronous request counts until it is
  * completed.
  *
  * <p>The Valve counts long-lived streams, of which a client may have {@link ConnectionLimits#reservedConnections()} fewer
@@ -46,11 +49,6 @@ import org.apache.catalina.valves.ValveBase;
 public final class ConnectionLimitValve extends ValveBase implements AccessLog, ConnectionLimitAttributes {
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimitValve.class.getName());
-
-    private static final int TOO_MANY_REQUESTS = 429;
-
-    /** The same words as at accept. */
-    static final String REFUSED = "client connection limit reached\n";
 
     private final LimiterSettings settings = new LimiterSettings();
     private final PropertyChangeListener connectors = this::connectorChanged;
@@ -113,29 +111,77 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
             }
         } catch (IllegalArgumentException | IllegalStateException wrong) {
             leave();
+            unbindConnectors();
             throw new LifecycleException(getClass().getSimpleName() + ": " + wrong.getMessage(), wrong);
         }
+        warnOfLateRemoteIp();
         if (service instanceof StandardService standard) {
             standard.addPropertyChangeListener(connectors);
         }
         super.startInternal();
     }
 
-    private Service findService() {
+    /** Their ports are bound by now. They will not be served, and clients would wait in their backlogs. */
+    private void unbindConnectors() {
+        Service found = enclosingService();
+        for (Connector connector : found == null ? new Connector[0] : found.findConnectors()) {
+            if (connector.getProtocolHandler() instanceof LimitedProtocol limited) {
+                try {
+                    limited.unbind();
+                } catch (Exception error) {
+                    LOGGER.log(System.Logger.Level.ERROR, connector + ": giving up its port failed", error);
+                }
+            }
+        }
+    }
+
+    /** {@code null} if there is none. */
+    private Service enclosingService() {
         Container top = getContainer();
         while (top != null && !(top instanceof Engine)) {
             top = top.getParent();
         }
-        if (top == null || ((Engine) top).getService() == null) {
+        return top == null ? null : ((Engine) top).getService();
+    }
+
+    private Service findService() {
+        Service found = enclosingService();
+        if (found == null) {
             throw new IllegalStateException("it is to be on the Engine of a Service, on a Host or on a Context");
         }
-        Service found = ((Engine) top).getService();
         if (ServiceValves.valves(found)
                 .anyMatch(other -> other != this && other.getState().isAvailable())) {
             throw new IllegalStateException("there is another one in the Service \"" + found.getName()
                     + "\" already; one is to hold the limits of all its Connectors");
         }
         return found;
+    }
+
+    /** A RemoteIpValve that has not run yet has not told this Valve who the client is. */
+    private void warnOfLateRemoteIp() {
+        boolean before = true;
+        for (Valve valve : getContainer().getPipeline().getValves()) {
+            if (valve == this) {
+                before = false;
+            } else if (!before && valve instanceof RemoteIpValve) {
+                warnOfLateRemoteIp(getContainer());
+            }
+        }
+        for (Container child : getContainer().findChildren()) {
+            ServiceValves.containers(child)
+                    .filter(container ->
+                            Stream.of(container.getPipeline().getValves()).anyMatch(RemoteIpValve.class::isInstance))
+                    .forEach(this::warnOfLateRemoteIp);
+        }
+    }
+
+    private void warnOfLateRemoteIp(Container container) {
+        LOGGER.log(
+                System.Logger.Level.WARNING,
+                "clients behind proxies are not limited: the RemoteIpValve of " + container.getName()
+                        + " comes after the ConnectionLimitValve of "
+                        + getContainer().getName()
+                        + "; put the RemoteIpValve in front of it");
     }
 
     private ConnectionLimiter findLimiter() {
@@ -212,8 +258,9 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
             getNext().invoke(request, response);
             return;
         }
-        if (!counted.admit(request)) {
-            refuse(request, response);
+        Rejection rejection = counted.admit(request);
+        if (rejection != null) {
+            refuse(request, response, rejection);
             return;
         }
         LimitedRequests.Counted token = counted.counted(request);
@@ -224,15 +271,15 @@ public final class ConnectionLimitValve extends ValveBase implements AccessLog, 
         }
     }
 
-    private static void refuse(Request request, Response response) throws IOException {
-        response.setStatus(TOO_MANY_REQUESTS);
-        response.setHeader("Retry-After", "1");
-        if (request.getProtocol().startsWith("HTTP/1.")) {
+    private static void refuse(Request request, Response response, Rejection rejection) throws IOException {
+        response.setStatus(rejection.status());
+        response.setHeader("Retry-After", Rejection.RETRY_AFTER_SECONDS);
+        if (request.getProtocol().startsWith("HTTP/1.") && LimitedRequests.closesConnection(request)) {
             response.setHeader("Connection", "close");
         }
-        response.setContentType("text/plain;charset=utf-8");
-        response.setContentLength(REFUSED.length());
-        response.getWriter().write(REFUSED);
+        response.setContentType(Rejection.CONTENT_TYPE);
+        response.setContentLength(rejection.text().length());
+        response.getWriter().write(rejection.text());
     }
 
     /** Tomcat calls this at the very end of each request, in particular of asynchronous ones. */

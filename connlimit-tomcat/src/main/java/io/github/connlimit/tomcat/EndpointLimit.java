@@ -102,11 +102,27 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
     public final boolean closeExpired(U channel) {
         SocketWrapperBase<S> wrapper = wrapper(channel);
         Progress<?> progress = Progress.of(wrapper);
-        if (progress == null || !progress.expire(channel, LimitedHandler.isInHeader(wrapper))) {
+        if (progress == null) {
+            return false;
+        }
+        boolean waiting = LimitedHandler.isInHeader(wrapper) || progress.isIdle() && LimitedHandler.isInRecord(wrapper);
+        if (!progress.expire(channel, waiting)) {
             return false;
         }
         close(wrapper);
         return true;
+    }
+
+    @Override
+    public final void lookForRecords() {
+        if (!endpoint.isSSLEnabled()) {
+            return;
+        }
+        for (SocketWrapperBase<S> wrapper : endpoint.getConnections()) {
+            if (wrapper.getSocket() instanceof TrackedChannel tracked) {
+                tracked.progress().lookForRecord(tracked);
+            }
+        }
     }
 
     @Override

@@ -6,6 +6,7 @@ import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.Rejection;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -30,6 +31,7 @@ import java.util.function.Predicate;
 final class LimitedConnections<U extends NetworkChannel> {
 
     private static final long MAX_SWEEP_MILLIS = 1000;
+    private static final long MIN_LOOK_MILLIS = 10;
     private static final long SWEEP_CLOSED_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final Transport<U> transport;
@@ -43,6 +45,8 @@ final class LimitedConnections<U extends NetworkChannel> {
 
     /** By the clock of the limiter. Used by the one thread that sweeps, once there is a limiter. */
     private volatile long sweptNanos;
+
+    private long lookedNanos;
 
     LimitedConnections(Transport<U> transport, LingeringClose<U> lingering) {
         this.transport = transport;
@@ -80,10 +84,9 @@ final class LimitedConnections<U extends NetworkChannel> {
                 return true;
             }
             InetAddress peer = remote == null ? null : ((InetSocketAddress) remote).getAddress();
-            if (peer == null
-                    ? gate.limiter().limits().onError() != ErrorPolicy.ADMIT
-                    : !gate.admit(channel, peer, firstPhase())) {
-                return refusals.refuse(channel, peer, gate);
+            Rejection rejection = peer == null ? ofUnknown(gate) : gate.tryAdmit(channel, peer, firstPhase());
+            if (rejection != null) {
+                return refusals.refuse(channel, peer, rejection, gate);
             }
             if (peer != null) {
                 open.add(remote, channel);
@@ -95,6 +98,10 @@ final class LimitedConnections<U extends NetworkChannel> {
             transport.destroy(channel);
             return false;
         }
+    }
+
+    private static Rejection ofUnknown(ConnectionGate<?> gate) {
+        return gate.limiter().limits().onError() == ErrorPolicy.ADMIT ? null : Rejection.SERVER_LIMIT;
     }
 
     /** What every connection has to do first. */
@@ -155,18 +162,18 @@ final class LimitedConnections<U extends NetworkChannel> {
     }
 
     /** To be called when a request of this connection is served. */
-    void requestCame(SocketAddress remote) {
-        open.find(remote).map(inFirstHeader::remove).ifPresent(Runnable::run);
+    void requestCame(ConnectionEnds ends) {
+        open.find(ends).map(inFirstHeader::remove).ifPresent(Runnable::run);
     }
 
-    /** The permit of an open connection, by its remote address. */
-    Optional<ConnectionPermit> permit(SocketAddress remote) {
-        return open.find(remote).flatMap(gates::permit);
+    /** The permit of an open connection. */
+    Optional<ConnectionPermit> permit(ConnectionEnds ends) {
+        return open.find(ends).flatMap(gates::permit);
     }
 
-    /** Runs the action when the connection with this remote address has ended; at once if it has. */
-    void whenClosed(SocketAddress remote, Runnable action) {
-        open.whenClosed(remote, action, channel -> gates.permit(channel).isPresent());
+    /** Runs the action when a connection has ended; at once if it has. */
+    void whenClosed(ConnectionEnds ends, Runnable action) {
+        open.whenClosed(ends, action, channel -> gates.permit(channel).isPresent());
     }
 
     /** Gives back the permit of a connection that has ended. Every call but the first does nothing. */
@@ -192,7 +199,7 @@ final class LimitedConnections<U extends NetworkChannel> {
             return MAX_SWEEP_MILLIS;
         }
         try {
-            long next = gates.sweep(channels);
+            long next = Math.min(gates.sweep(channels), lookForRecords(gate));
             long now = gate.limiter().ticker().read();
             if (now - sweptNanos >= SWEEP_CLOSED_NANOS) {
                 sweptNanos = now;
@@ -203,6 +210,21 @@ final class LimitedConnections<U extends NetworkChannel> {
             gate.report("sweeping the connections failed", error);
             return MAX_SWEEP_MILLIS;
         }
+    }
+
+    /** @return after how many milliseconds to look again */
+    private long lookForRecords(ConnectionGate<U> gate) {
+        long timeout = gate.limiter().limits().headerTimeout().toMillis();
+        if (timeout == 0 || !transport.isSecure() || !transport.hidesRecords()) {
+            return MAX_SWEEP_MILLIS;
+        }
+        long period = Math.max(MIN_LOOK_MILLIS, Math.min(MAX_SWEEP_MILLIS, timeout / 4));
+        long now = gate.limiter().ticker().read();
+        if (now - lookedNanos >= TimeUnit.MILLISECONDS.toNanos(period)) {
+            lookedNanos = now;
+            transport.lookForRecords();
+        }
+        return period;
     }
 
     /** Gives back what Tomcat did not report the end of, at once. Never throws. */

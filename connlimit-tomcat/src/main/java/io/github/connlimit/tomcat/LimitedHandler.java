@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.NetworkChannel;
 import java.util.function.Function;
+import org.apache.coyote.AbstractProcessor;
 import org.apache.coyote.Processor;
 import org.apache.tomcat.util.net.AbstractEndpoint.Handler;
 import org.apache.tomcat.util.net.SocketEvent;
@@ -47,9 +48,12 @@ final class LimitedHandler<S, U extends NetworkChannel> implements Handler<S> {
                     answerLateHeader(wrapper);
                 }
             }
+            if (progress != null) {
+                progress.processing();
+            }
             SocketState state = handler.process(wrapper, event);
             if (progress != null) {
-                progress.processed(state == SocketState.LONG && isInHeader(wrapper));
+                noteProgress(progress, state, wrapper);
             }
             return state;
         } catch (VirtualMachineError error) {
@@ -59,6 +63,33 @@ final class LimitedHandler<S, U extends NetworkChannel> implements Handler<S> {
             }
             throw error;
         }
+    }
+
+    private static void noteProgress(Progress<?> progress, SocketState state, SocketWrapperBase<?> wrapper) {
+        if (state == SocketState.LONG && isInHeader(wrapper)) {
+            progress.inHeader(requestsSoFar(wrapper));
+        } else if (state == SocketState.OPEN) {
+            progress.idle();
+            if (isInRecord(wrapper)) {
+                progress.inRecord();
+            } else {
+                progress.notInHeader();
+            }
+        } else {
+            progress.notInHeader();
+        }
+    }
+
+    /** How many requests the processor has seen: tells one header from the next, if both end in the middle of a read. */
+    private static int requestsSoFar(SocketWrapperBase<?> wrapper) {
+        return wrapper.getCurrentProcessor() instanceof AbstractProcessor processor
+                ? processor.getRequest().getRequestProcessor().getRequestCount()
+                : 0;
+    }
+
+    /** Whether the beginning of a TLS record has come, and its end has not. */
+    static boolean isInRecord(SocketWrapperBase<?> wrapper) {
+        return wrapper.getSocket() instanceof TrackedChannel tracked && tracked.isInRecord();
     }
 
     /**

@@ -99,6 +99,12 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
                     Nio2Channel::free);
         }
 
+        /** Tomcat reads on by itself until there is something in the record. */
+        @Override
+        public boolean hidesRecords() {
+            return true;
+        }
+
         @Override
         public SocketAddress remoteAddress(AsynchronousSocketChannel channel) throws IOException {
             return channel.getRemoteAddress();

@@ -5,4 +5,7 @@ interface LimitedProtocol {
 
     /** {@return what limits its connections; for the Valve of its Service} */
     ProtocolLimit<?> limit();
+
+    /** Gives up the port, unless the protocol runs: it was initialised and cannot be started. Binds again when it is. */
+    void unbind() throws Exception;
 }

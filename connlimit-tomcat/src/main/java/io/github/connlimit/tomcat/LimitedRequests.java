@@ -1,14 +1,13 @@
 package io.github.connlimit.tomcat;
 
-import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ErrorPolicy;
+import io.github.connlimit.Rejection;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.util.Objects;
 import java.util.Optional;
 import org.apache.catalina.connector.Connector;
@@ -37,36 +36,46 @@ final class LimitedRequests {
     /**
      * Counts a request, if it has to be counted and has not been.
      *
-     * @return whether it may go on
+     * @return {@code null} if it may go on
      */
-    boolean admit(Request request) {
+    Rejection admit(Request request) {
         Counted counted = null;
         try {
             if (request.getNote(NOTE) != null) {
-                return true;
+                return null;
             }
             InetAddress client = clientToCount(request);
             boolean stream = StreamRequests.asksForStream(request);
             if (client == null && !stream) {
-                return true;
+                return null;
             }
             counted = new Counted();
-            if (client != null && !gate.admitRequest(counted, client)) {
-                return false;
+            Rejection rejection = client == null ? null : gate.tryAdmitRequest(counted, client);
+            if (rejection != null) {
+                return rejection;
             }
             if (stream && !counted.tryBeginStream(request)) {
                 counted.end();
-                return false;
+                return Rejection.CLIENT_LIMIT;
             }
             request.setNote(NOTE, counted);
-            return true;
+            return null;
         } catch (Throwable error) {
             if (counted != null) {
                 counted.end();
             }
             gate.report("finding out the client of a request failed, onError decides", error);
-            return gate.limiter().limits().onError() == ErrorPolicy.ADMIT;
+            return gate.limiter().limits().onError() == ErrorPolicy.ADMIT ? null : Rejection.SERVER_LIMIT;
         }
+    }
+
+    /**
+     * Whether the connection of a rejected request is to be closed. A proxy's connection is not: its next request may be of
+     * another client. But what is left of a body would be read as the next request.
+     */
+    static boolean closesConnection(Request request) {
+        boolean body = request.getContentLengthLong() > 0 || request.getHeader("Transfer-Encoding") != null;
+        return body || Objects.equals(request.getRemoteAddr(), request.getPeerAddr());
     }
 
     /** What stands for a request that is counted, or {@code null} if it is not. */
@@ -123,7 +132,7 @@ final class LimitedRequests {
         boolean tryBeginStream(Request request) {
             Optional<ConnectionPermit> permit = gate.permit(this);
             if (permit.isEmpty() && request.getConnector().getProtocolHandler() instanceof LimitedProtocol limited) {
-                permit = remote(request).flatMap(limited.limit()::connectionPermit);
+                permit = ConnectionEnds.of(request.getCoyoteRequest()).flatMap(limited.limit()::connectionPermit);
             }
             if (permit.isEmpty()) {
                 return true;
@@ -143,9 +152,9 @@ final class LimitedRequests {
                 upgraded = true;
                 return true;
             }
-            Optional<InetSocketAddress> remote = remote(request);
-            upgraded = remote.isPresent();
-            remote.ifPresent(connection -> limited.limit().whenClosed(connection, this::endNow));
+            Optional<ConnectionEnds> ends = ConnectionEnds.of(request.getCoyoteRequest());
+            upgraded = ends.isPresent();
+            ends.ifPresent(connection -> limited.limit().whenClosed(connection, this::endNow));
             return upgraded;
         }
 
@@ -186,15 +195,6 @@ final class LimitedRequests {
         }
     }
 
-    /** Which connection a request has come over; empty if it has been closed, and NIO2 cannot tell any more. */
-    private static Optional<InetSocketAddress> remote(Request request) {
-        return remote(request.getPeerAddr(), request.getRemotePort());
-    }
-
-    static Optional<InetSocketAddress> remote(String peer, int port) {
-        return peer == null || port < 0 ? Optional.empty() : Optional.of(new InetSocketAddress(address(peer), port));
-    }
-
     void releaseAll() {
         gate.releaseAll();
     }
@@ -214,16 +214,17 @@ final class LimitedRequests {
             return null;
         }
         boolean unixDomain = !ajp && request.getRemotePort() == 0;
-        if (!direct && (unixDomain || gate.limiter().limits().isExempt(address(peer)))) {
-            return address(named);
+        InetAddress sender = unixDomain ? null : ajp ? behindWebServer(request, peer) : ConnectionEnds.address(peer);
+        Optional<InetAddress> client = direct ? Optional.empty() : gate.namedClient(sender, named);
+        if (client.isPresent() && !client.get().equals(sender)) {
+            return client.get();
         }
-        return counted || unixDomain ? null : address(peer);
+        return counted ? null : sender;
     }
 
-    /** Reads a literal; a header may well hold a name instead, and nobody's name servers are to be asked for that. */
-    private static InetAddress address(String literal) {
-        int scope = literal.indexOf('%');
-        return Cidr.parse(scope < 0 ? literal : literal.substring(0, scope)).address();
+    /** What the web server says counts; if that is no address, the web server itself. */
+    private InetAddress behindWebServer(Request request, String named) {
+        return gate.namedClient(null, named).orElseGet(() -> ConnectionEnds.address(request.getPeerAddr()));
     }
 
     /** What to say about a Connector whose connections nobody limits. */

@@ -2,8 +2,8 @@ package io.github.connlimit.tomcat;
 
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ConnectionGate;
-import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.Rejection;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.NetworkChannel;
@@ -54,10 +54,11 @@ abstract class LingeringClose<U extends NetworkChannel> {
      * Answers, and closes when the client does. Takes over both the channel and the place.
      *
      * @param client whose connection it is
+     * @param rejection what to answer
      * @param gate for errors
      */
-    void respond(U channel, Cidr client, RefusalBudget.Place place, ConnectionGate<U> gate) {
-        RefusedConnection refused = new RefusedConnection(channel, client, place, gate);
+    void respond(U channel, Cidr client, Rejection rejection, RefusalBudget.Place place, ConnectionGate<U> gate) {
+        RefusedConnection refused = new RefusedConnection(channel, client, rejection, place, gate);
         open.add(refused);
         try {
             begin(refused);
@@ -83,16 +84,18 @@ abstract class LingeringClose<U extends NetworkChannel> {
 
         final U channel;
         final Cidr client;
-        final ByteBuffer response = Refusal.httpResponse();
+        final ByteBuffer response;
         private final RefusalBudget.Place place;
         private final ConnectionGate<U> gate;
         private final long beginNanos;
         private final AtomicBoolean ended = new AtomicBoolean();
         private long bytes;
 
-        private RefusedConnection(U channel, Cidr client, RefusalBudget.Place place, ConnectionGate<U> gate) {
+        private RefusedConnection(
+                U channel, Cidr client, Rejection rejection, RefusalBudget.Place place, ConnectionGate<U> gate) {
             this.channel = channel;
             this.client = client;
+            this.response = rejection.httpResponse(true);
             this.place = place;
             this.gate = gate;
             this.beginNanos = nanoTime();

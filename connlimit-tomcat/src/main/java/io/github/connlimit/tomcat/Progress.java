@@ -26,6 +26,15 @@ final class Progress<U extends NetworkChannel> {
     /** Whether HTTP/2 has been agreed on: then its first header has a deadline from the first byte on. Guarded by this. */
     private boolean http2;
 
+    /** How often bytes of a request have come. Written by the one thread that reads. */
+    private volatile int reads;
+
+    /** Whether Tomcat waits for the next request, and is not processing anything. */
+    private volatile boolean idle;
+
+    /** Tells the header that has a deadline from later ones. Guarded by this. */
+    private long header;
+
     /** Whether its header has begun its time again, which it may once. Written by the holder of this only. */
     private volatile boolean begunAgain;
 
@@ -58,6 +67,7 @@ final class Progress<U extends NetworkChannel> {
         channel = accepted;
         phase = accepted == null ? null : limited.firstPhase();
         http2 = false;
+        idle = false;
         begunAgain = false;
         expiry = Expiry.NONE;
     }
@@ -93,8 +103,11 @@ final class Progress<U extends NetworkChannel> {
 
     /** As the other. */
     long read(long count) throws IOException {
-        if (phase != null && count > 0) {
-            established();
+        if (count > 0) {
+            reads++;
+            if (phase != null) {
+                established();
+            }
         }
         return count;
     }
@@ -125,37 +138,78 @@ final class Progress<U extends NetworkChannel> {
         }
     }
 
+    /** To be called when Tomcat begins to process what has come. */
+    void processing() {
+        idle = false;
+    }
+
+    /** To be called when Tomcat waits for the next request. */
+    void idle() {
+        idle = true;
+    }
+
     /**
-     * To be called when Tomcat has processed what has come, by the same thread.
+     * To be called when Tomcat has processed what has come, and waits for the rest of an HTTP/1.1 header; by the same thread.
      *
-     * @param inHeader whether it has the beginning of an HTTP/1.1 header, and waits for the rest
+     * @param requests how many requests there were before this header
      */
-    void processed(boolean inHeader) {
-        if (inHeader ? phase == ConnectionPhase.HEADER : phase != ConnectionPhase.HEADER && !begunAgain) {
+    void inHeader(int requests) {
+        headerBegun(requests);
+    }
+
+    /**
+     * To be called when Tomcat waits for a request, and has the beginning of a TLS record: whatever is in it, it is the
+     * beginning of a header, or it is nothing that takes long.
+     */
+    void inRecord() {
+        // Never the same as a number of requests.
+        headerBegun(-1L - reads);
+    }
+
+    private void headerBegun(long which) {
+        U beginning;
+        synchronized (this) {
+            boolean another = phase == null || phase == ConnectionPhase.HEADER && header != which;
+            if (http2 || channel == null || !another || !limited.hasHeaderTimeout()) {
+                return;
+            }
+            begunAgain = begunAgain && header == which;
+            phase = ConnectionPhase.HEADER;
+            header = which;
+            if (expiry != Expiry.NONE) {
+                expiry = Expiry.MET;
+            }
+            beginning = channel;
+        }
+        limited.headerBegun(beginning);
+    }
+
+    /** To be called when Tomcat has processed what has come, and has all of the header, or nothing of it; as the other. */
+    void notInHeader() {
+        if (phase != ConnectionPhase.HEADER && !begunAgain) {
             return;
         }
         U processed;
         synchronized (this) {
-            if (!inHeader) {
-                begunAgain = false;
-            }
-            if (http2
-                    || channel == null
-                    || (inHeader ? phase != null || !limited.hasHeaderTimeout() : phase != ConnectionPhase.HEADER)) {
+            begunAgain = false;
+            if (http2 || channel == null || phase != ConnectionPhase.HEADER) {
                 return;
             }
-            if (inHeader) {
-                phase = ConnectionPhase.HEADER;
-            } else {
-                endHeader();
-            }
+            endHeader();
             processed = channel;
         }
-        if (inHeader) {
-            limited.headerBegun(processed);
-        } else {
-            limited.established(processed);
+        limited.established(processed);
+    }
+
+    /** To be called now and then, where nobody tells of the beginning of a record. */
+    void lookForRecord(TrackedChannel tracked) {
+        if (idle && phase == null && tracked.isInRecord()) {
+            inRecord();
         }
+    }
+
+    boolean isIdle() {
+        return idle;
     }
 
     private void headerCompleted() {

@@ -4,7 +4,6 @@ import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.RefusalHandler;
-import java.net.InetSocketAddress;
 import java.nio.channels.NetworkChannel;
 import java.util.Objects;
 import java.util.Optional;
@@ -61,8 +60,8 @@ final class ProtocolLimit<U extends NetworkChannel> {
         connections.refusalHandler(handler);
     }
 
-    Optional<ConnectionPermit> connectionPermit(InetSocketAddress remote) {
-        return connections.permit(remote);
+    Optional<ConnectionPermit> connectionPermit(ConnectionEnds ends) {
+        return connections.permit(ends);
     }
 
     /** Looks at each request before it is served. */
@@ -70,8 +69,8 @@ final class ProtocolLimit<U extends NetworkChannel> {
         return new WatchedAdapter(adapter, connections);
     }
 
-    void whenClosed(InetSocketAddress remote, Runnable action) {
-        connections.whenClosed(remote, action);
+    void whenClosed(ConnectionEnds ends, Runnable action) {
+        connections.whenClosed(ends, action);
     }
 
     synchronized void limiter(ConnectionLimiter limiter) {
@@ -90,6 +89,10 @@ final class ProtocolLimit<U extends NetworkChannel> {
             join(limiter);
         }
         serviceLimiter = limiter;
+    }
+
+    synchronized boolean isRunning() {
+        return running;
     }
 
     /** Throws if a setting is not allowed. */

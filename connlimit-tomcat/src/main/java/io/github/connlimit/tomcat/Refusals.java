@@ -5,6 +5,7 @@ import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.Rejection;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.channels.NetworkChannel;
@@ -43,9 +44,10 @@ final class Refusals<U extends NetworkChannel> {
      * Refuses a connection that was just accepted.
      *
      * @param peer {@code null} if it is not known
+     * @param rejection what to tell it
      * @return whether the endpoint may go on with it, for it to be answered over TLS; if not, it is taken care of
      */
-    boolean refuse(U channel, InetAddress peer, ConnectionGate<U> gate) {
+    boolean refuse(U channel, InetAddress peer, Rejection rejection, ConnectionGate<U> gate) {
         try {
             RefusalHandler<? super U> own = handler;
             Refusal how = gate.limiter().limits().refuse();
@@ -56,7 +58,7 @@ final class Refusals<U extends NetworkChannel> {
                 lingering.noticeEnds(client);
                 Optional<RefusalBudget.Place> place = gate.tryRespond(peer, transport.isSecure());
                 if (place.isPresent()) {
-                    return respond(channel, client, place.get(), gate);
+                    return respond(channel, client, rejection, place.get(), gate);
                 }
                 transport.resetOnClose(channel);
             } else if (how == Refusal.TARPIT && peer != null && gate.tryHold(channel, peer, this::endHeld)) {
@@ -82,12 +84,13 @@ final class Refusals<U extends NetworkChannel> {
         }
     }
 
-    private boolean respond(U channel, Cidr client, RefusalBudget.Place place, ConnectionGate<U> gate) {
+    private boolean respond(
+            U channel, Cidr client, Rejection rejection, RefusalBudget.Place place, ConnectionGate<U> gate) {
         if (transport.isSecure()) {
-            tlsRefusals.begin(channel, place, gate);
+            tlsRefusals.begin(channel, rejection, place, gate);
             return true;
         }
-        lingering.respond(channel, client, place, gate);
+        lingering.respond(channel, client, rejection, place, gate);
         return false;
     }
 

@@ -49,7 +49,8 @@ final class ServiceValves {
         return engine == null ? Stream.empty() : containers(engine).flatMap(ServiceValves::own);
     }
 
-    private static Stream<Container> containers(Container top) {
+    /** A container and all that is in it. */
+    static Stream<Container> containers(Container top) {
         return Stream.concat(Stream.of(top), Stream.of(top.findChildren()).flatMap(ServiceValves::containers));
     }
 

@@ -1,7 +1,9 @@
 package io.github.connlimit.tomcat;
 
-import io.github.connlimit.Refusal;
+import io.github.connlimit.Http1Rejection;
+import io.github.connlimit.Http2Rejection;
 import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.Rejection;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Queue;
@@ -15,7 +17,7 @@ import org.apache.tomcat.util.net.SocketEvent;
 import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /**
- * One refused connection that is answered after its TLS handshake. It waits for a request, answers it with status 429, and
+ * One refused connection that is answered after its TLS handshake. It waits for a request, answers it, and
  * reads on for a moment: a close with unread bytes would be a reset, and the answer would be lost. It takes the place of
  * Tomcat's HTTP processor, so that no application sees the request and no thread waits for the client. Tomcat lets one
  * thread at a time process a connection; any thread may call {@link #end}.
@@ -27,13 +29,15 @@ final class TlsRefusal {
     /** What ALPN calls it. */
     static final String HTTP2 = "h2";
 
+    private final Http1Rejection http1;
+    private final Http2Rejection ofHttp2;
     private final RefusalBudget.Place place;
     private final LongFunction<Future<?>> closing;
     private final BiConsumer<String, Throwable> report;
     private final Queue<Future<?>> deadlines = new ConcurrentLinkedQueue<>();
 
     /** {@code null} before the first byte, and if it is not HTTP/2 that is spoken. */
-    private Http2Refusal http2;
+    private Http2Rejection http2;
 
     private boolean begun;
     private boolean answered;
@@ -42,10 +46,17 @@ final class TlsRefusal {
     /**
      * Begins.
      *
+     * @param rejection what to answer
      * @param closing closes the connection after so many milliseconds
      * @param report logs an error
      */
-    TlsRefusal(RefusalBudget.Place place, LongFunction<Future<?>> closing, BiConsumer<String, Throwable> report) {
+    TlsRefusal(
+            Rejection rejection,
+            RefusalBudget.Place place,
+            LongFunction<Future<?>> closing,
+            BiConsumer<String, Throwable> report) {
+        this.http1 = new Http1Rejection(rejection);
+        this.ofHttp2 = new Http2Rejection(rejection);
         this.place = place;
         this.closing = closing;
         this.report = report;
@@ -88,17 +99,18 @@ final class TlsRefusal {
         if (!begun) {
             begun = true;
             if (HTTP2.equals(wrapper.getNegotiatedProtocol())) {
-                http2 = new Http2Refusal();
-                write(wrapper, Http2Refusal.greeting());
+                http2 = ofHttp2;
+                write(wrapper, Http2Rejection.greeting());
             }
         }
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
         int count;
         while ((count = wrapper.read(false, buffer.clear())) > 0) {
             received += count;
-            if (received > RefusalBudget.MAX_LINGER_BYTES || !answer(wrapper, buffer.flip())) {
+            if (received > RefusalBudget.MAX_LINGER_BYTES) {
                 return SocketState.CLOSED;
             }
+            answer(wrapper, buffer.flip());
         }
         if (count < 0) {
             return SocketState.CLOSED;
@@ -107,25 +119,16 @@ final class TlsRefusal {
         return SocketState.OPEN;
     }
 
-    /** Answers what has been read; tells whether to go on. */
-    private boolean answer(SocketWrapperBase<?> wrapper, ByteBuffer read) throws IOException {
-        ByteBuffer answer;
-        if (http2 != null) {
-            answer = http2.received(read);
-        } else {
-            answer = answered ? ByteBuffer.allocate(0) : Refusal.httpResponse();
-        }
-        if (answer == null) {
-            return false;
-        }
+    /** Answers what has been read, as soon as that can be. */
+    private void answer(SocketWrapperBase<?> wrapper, ByteBuffer read) throws IOException {
+        ByteBuffer answer = http2 == null ? http1.received(read) : http2.received(read);
         if (answer.hasRemaining()) {
             write(wrapper, answer);
-            if (!answered) {
-                answered = true;
-                closeIn(RefusalBudget.MAX_LINGER_MILLIS);
-            }
         }
-        return true;
+        if (!answered && (http1.isAnswered() || ofHttp2.isAnswered())) {
+            answered = true;
+            closeIn(RefusalBudget.MAX_LINGER_MILLIS);
+        }
     }
 
     private static void write(SocketWrapperBase<?> wrapper, ByteBuffer bytes) throws IOException {

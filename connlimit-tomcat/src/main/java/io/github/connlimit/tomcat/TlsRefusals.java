@@ -2,6 +2,7 @@ package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.Rejection;
 import java.nio.channels.NetworkChannel;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -27,9 +28,9 @@ final class TlsRefusals<U extends NetworkChannel> {
     }
 
     /** Takes over the place, until {@link #release}. */
-    void begin(U channel, RefusalBudget.Place place, ConnectionGate<U> gate) {
+    void begin(U channel, Rejection rejection, RefusalBudget.Place place, ConnectionGate<U> gate) {
         try {
-            TlsRefusal refusal = new TlsRefusal(place, millis -> closeIn(channel, millis), gate::report);
+            TlsRefusal refusal = new TlsRefusal(rejection, place, millis -> closeIn(channel, millis), gate::report);
             open.put(channel, refusal);
             long timeout = gate.limiter().limits().handshakeTimeout().toMillis();
             long most = timeout == 0 ? MAX_MILLIS : Math.min(timeout, MAX_MILLIS);

@@ -7,4 +7,9 @@ package io.github.connlimit.tomcat;
 interface TrackedChannel {
 
     Progress<?> progress();
+
+    /** {@return whether the beginning of a TLS record has come, and its end has not} */
+    default boolean isInRecord() {
+        return false;
+    }
 }

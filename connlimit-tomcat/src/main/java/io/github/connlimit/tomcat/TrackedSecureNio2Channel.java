@@ -30,6 +30,13 @@ final class TrackedSecureNio2Channel extends SecureNio2Channel implements Tracke
     }
 
     @Override
+    public boolean isInRecord() {
+        // What Tomcat could not decrypt yet. It is null before the handshake.
+        ByteBuffer encrypted = netInBuffer;
+        return encrypted != null && encrypted.position() > 0;
+    }
+
+    @Override
     public void reset(AsynchronousSocketChannel channel, SocketWrapperBase<Nio2Channel> wrapper) throws IOException {
         progress.begin(channel);
         super.reset(channel, wrapper);

@@ -24,6 +24,13 @@ final class TrackedSecureNioChannel extends SecureNioChannel implements TrackedC
     }
 
     @Override
+    public boolean isInRecord() {
+        // What Tomcat could not decrypt yet. It is null before the handshake.
+        ByteBuffer encrypted = netInBuffer;
+        return encrypted != null && encrypted.position() > 0;
+    }
+
+    @Override
     public void reset(SocketChannel channel, NioSocketWrapper wrapper) throws IOException {
         progress.begin(channel);
         super.reset(channel, wrapper);

@@ -38,6 +38,14 @@ interface Transport<U extends NetworkChannel> {
      */
     boolean closeExpired(U channel);
 
+    /** Whether nobody tells of the beginning of a TLS record on a connection that waits for a request. */
+    default boolean hidesRecords() {
+        return false;
+    }
+
+    /** Looks for the beginnings of TLS records on all connections; needed only where they are hidden. */
+    default void lookForRecords() {}
+
     /** Closes a connection that Tomcat has taken over, as a time-out of Tomcat's own would, without blocking. */
     void close(U channel);
 

@@ -1,6 +1,5 @@
 package io.github.connlimit.tomcat;
 
-import org.apache.coyote.ActionCode;
 import org.apache.coyote.Adapter;
 import org.apache.coyote.Request;
 import org.apache.coyote.Response;
@@ -30,10 +29,7 @@ final class WatchedAdapter implements Adapter {
 
     private void note(Request request) {
         try {
-            request.action(ActionCode.REQ_PEER_ADDR_ATTRIBUTE, request);
-            request.action(ActionCode.REQ_REMOTEPORT_ATTRIBUTE, request);
-            LimitedRequests.remote(request.peerAddr().toString(), request.getRemotePort())
-                    .ifPresent(connections::requestCame);
+            ConnectionEnds.of(request).ifPresent(connections::requestCame);
         } catch (RuntimeException error) {
             connections.report("noting a request failed", error);
         }

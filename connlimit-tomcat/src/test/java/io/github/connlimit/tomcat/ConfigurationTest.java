@@ -291,6 +291,7 @@ class ConfigurationTest {
             "dryRunTimedOut",
             "responded",
             "reset",
+            "unnamedClients",
             "errors",
             "forgotten"
         }) {

@@ -159,14 +159,14 @@ class LimitedConnectionsTest {
         progress.begin(channel);
         progress.established();
         for (int i = 0; i < 3; i++) {
-            progress.processed(true);
+            progress.inHeader(0);
             assertThat(progress.expire(channel, false)).isFalse();
-            progress.processed(false);
+            progress.notInHeader();
         }
-        progress.processed(true);
+        progress.inHeader(0);
         assertThat(progress.expire(channel, false)).isFalse();
         assertThat(progress.phase()).isNull();
-        progress.processed(true);
+        progress.inHeader(0);
         assertThat(progress.phase()).isEqualTo(ConnectionPhase.HEADER);
         assertThat(progress.expire(channel, false)).isTrue();
         assertThat(progress.takeExpiry()).isEqualTo(Progress.Expiry.ANSWER);

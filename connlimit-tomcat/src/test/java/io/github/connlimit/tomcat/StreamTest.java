@@ -103,6 +103,32 @@ class StreamTest {
         awaitStreams(0);
     }
 
+    /** As Linux does by itself when ports are short, and a proxy with two addresses of the server. */
+    @ParameterizedTest
+    @EnumSource
+    void aPortOfTheClientsMayHaveAConnectionToEachAddressOfTheServer(Kind kind) throws Exception {
+        Connector connector = server.add(kind.protocol());
+        connector.setProperty("address", "0.0.0.0");
+        start(connector);
+        for (int i = 0; i < STREAMS + 1; i++) {
+            Client one = server.connect(2, 0, 1, connector);
+            assertThat(one.isServed()).isTrue();
+            Client other = server.connect(2, one.socket.getLocalPort(), 10, connector);
+            Client stream = i % 2 == 0 ? one : other;
+            String response = stream.webSocket();
+            if (i < STREAMS) {
+                assertThat(response).startsWith("HTTP/1.1 101");
+                (i % 2 == 0 ? other : one).close();
+                await().atMost(ofSeconds(30)).until(() -> valve.getOpenConnections() == streams());
+            } else {
+                assertRefused(stream, response);
+            }
+        }
+        assertThat(streams()).isEqualTo(STREAMS);
+        server.disconnect();
+        awaitStreams(0);
+    }
+
     @ParameterizedTest
     @CsvSource({"NIO, false", "NIO, true", "NIO2, false", "NIO2, true"})
     void eventStreamsCannotUseTheReserve(Kind kind, boolean tls) throws Exception {

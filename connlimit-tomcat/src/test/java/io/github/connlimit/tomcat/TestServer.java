@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -92,6 +93,16 @@ final class TestServer implements AutoCloseable {
 
     Client connect(int lastByte, Connector connector) throws IOException {
         return connect(lastByte, connector.getLocalPort());
+    }
+
+    /** Connects from a port of 127.0.0.lastByte, which may be in use for another address of the server, to 127.0.0.to. */
+    Client connect(int lastByte, int fromPort, int to, Connector connector) throws IOException {
+        Client client = new Client(new Socket());
+        clients.add(client);
+        client.socket.setReuseAddress(true);
+        client.socket.bind(new InetSocketAddress("127.0.0." + lastByte, fromPort));
+        client.socket.connect(new InetSocketAddress("127.0.0." + to, connector.getLocalPort()), TIMEOUT_SECONDS * 1000);
+        return client;
     }
 
     /** Connects from 127.0.0.lastByte. */

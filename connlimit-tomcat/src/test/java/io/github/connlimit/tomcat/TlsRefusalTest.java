@@ -14,6 +14,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -97,6 +98,29 @@ class TlsRefusalTest {
         assertThat(limiter.snapshot().responded()).isOne();
         assertThat(limiter.snapshot().openConnections()).isEqualTo(3);
         assertThat(limiter.snapshot().admitted()).isEqualTo(3);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void answersAHeadRequestWithoutABody(Kind kind) throws Exception {
+        start(kind);
+        Client refused = Tls.client(server.connect(2, connector));
+        refused.send("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assertThat(new String(refused.socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
+                .startsWith("HTTP/1.1 429 ")
+                .contains("\r\nContent-Length: 32\r\n")
+                .endsWith("\r\n\r\n");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aFullServerSaysSo(Kind kind) throws Exception {
+        start(kind);
+        set("maxTotal", "1");
+        assertThat(Tls.client(server.connect(3, connector)).get("/"))
+                .startsWith("HTTP/1.1 503 ")
+                .contains("\r\nRetry-After: 1\r\n")
+                .endsWith("\r\n\r\nserver connection limit reached\n");
     }
 
     @ParameterizedTest

@@ -10,6 +10,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.RefusalBudget;
+import io.github.connlimit.Rejection;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -65,14 +66,18 @@ class UtilityExecutorTest {
                 try (SocketChannel client = SocketChannel.open(server.getLocalAddress());
                         SocketChannel refused = server.accept()) {
                     RefusalBudget.Place place = gate.tryRespond(loopback, false).orElseThrow();
-                    lingering.respond(refused, who, place, gate);
+                    lingering.respond(refused, who, Rejection.CLIENT_LIMIT, place, gate);
                     client.shutdownOutput();
                     await().atMost(ofSeconds(30)).until(() -> !refused.isOpen());
                 }
                 try (SocketChannel client = SocketChannel.open(server.getLocalAddress());
                         SocketChannel silent = server.accept()) {
                     lingering.respond(
-                            silent, who, gate.tryRespond(loopback, false).orElseThrow(), gate);
+                            silent,
+                            who,
+                            Rejection.CLIENT_LIMIT,
+                            gate.tryRespond(loopback, false).orElseThrow(),
+                            gate);
                     assertThat(client.isOpen()).isTrue();
                     lingering.stop();
                     assertThat(executor.shutdownNow()).hasSize(1);

@@ -7,6 +7,9 @@ import static org.awaitility.Awaitility.await;
 
 import jakarta.servlet.AsyncContext;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(120)
@@ -322,17 +326,145 @@ class ValveTest {
         assertThat(valve.topClients(10)).containsExactly("127.0.0.2/32 open=3 pending=0 streams=0 limit=unlimited");
     }
 
-    @Test
-    void aNameInPlaceOfAnAddressIsNotResolvedAndOnErrorDecides() throws Exception {
+    /** It is input, and no error of connlimit's; and a name in place of an address is not resolved. */
+    @ParameterizedTest
+    @CsvSource({"unknown, true", "_hidden, true", "localhost, true", "unknown, false"})
+    void whatNamesNobodyCountsForTheProxy(String name, boolean limited) throws Exception {
+        Connector connector = server.add(limited ? Kind.NIO.protocol() : Kind.NIO.stock());
+        valve.setRules("127.0.0.9=unlimited");
+        server.tomcat.getEngine().getPipeline().addValve(remoteIp());
+        on(Place.ENGINE);
+        try (Logs logs = Logs.listen()) {
+            server.start();
+            for (int i = 0; i < 5; i++) {
+                assertThat(server.connect(9, connector)
+                                .request("/", "X-Forwarded-For: " + name + "\r\n")
+                                .response())
+                        .startsWith("HTTP/1.1 200");
+            }
+            assertThat(logs.messages(Level.WARNING, "the proxy 127.0.0.9 names a client by \"" + name + "\""))
+                    .hasSize(1);
+        }
+        assertThat(valve.getUnnamedClients()).isEqualTo(5);
+        assertThat(valve.getErrors()).isZero();
+        assertThat(valve.getRefused()).isZero();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "198.51.100.7, 198.51.100.7/32",
+        "198.51.100.7:51234, 198.51.100.7/32",
+        "2001:db8::1, 2001:db8:0:0:0:0:0:0/64",
+        "[2001:db8::1], 2001:db8:0:0:0:0:0:0/64",
+        "[2001:db8::1]:443, 2001:db8:0:0:0:0:0:0/64"
+    })
+    void readsAClientAsProxiesNameIt(String name, String client) throws Exception {
         Connector connector = server.add(Kind.NIO.protocol());
         valve.setRules("127.0.0.9=unlimited");
         server.tomcat.getEngine().getPipeline().addValve(remoteIp());
         on(Place.ENGINE);
         server.start();
-        String header = "X-Forwarded-For: localhost\r\n";
+        String header = "X-Forwarded-For: " + name + "\r\n";
+        for (int i = 0; i < 2; i++) {
+            server.connect(9, connector).request("/hold", header);
+        }
+        await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 2);
+        assertThat(valve.topClients(10)).contains(client + " open=2 pending=0 streams=0 limit=2");
         assertThat(server.connect(9, connector).request("/", header).response()).startsWith("HTTP/1.1 429");
-        valve.setOnError("admit");
-        assertThat(server.connect(9, connector).request("/", header).response()).startsWith("HTTP/1.1 200");
+        assertThat(valve.getUnnamedClients()).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aProxyKeepsItsConnectionWhenAClientIsRejected(Kind kind) throws Exception {
+        Connector connector = server.add(kind.protocol());
+        valve.setMaxPerClient("1");
+        valve.setRules("127.0.0.9=unlimited");
+        server.tomcat.getEngine().getPipeline().addValve(remoteIp());
+        on(Place.ENGINE);
+        server.start();
+        String one = "X-Forwarded-For: 203.0.113.1\r\n";
+        String other = "X-Forwarded-For: 203.0.113.2\r\n";
+        server.connect(9, connector).request("/hold", one);
+        await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 1);
+
+        Client kept = server.connect(9, connector);
+        for (int i = 0; i < 3; i++) {
+            assertThat(kept.request("/", other).response()).startsWith("HTTP/1.1 200");
+            assertThat(kept.request("/", one).response())
+                    .startsWith("HTTP/1.1 429")
+                    .doesNotContain("\r\nConnection: close");
+        }
+        // What is left of a body would be the next request.
+        kept.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n" + one + "\r\n");
+        assertThat(kept.response()).startsWith("HTTP/1.1 429").contains("\r\nConnection: close");
+    }
+
+    @Test
+    void aFullServerSaysSo() throws Exception {
+        Connector connector = server.add(Kind.NIO.stock());
+        valve.setMaxTotal("1");
+        on(Place.ENGINE);
+        server.start();
+        server.connect(2, connector).request("/hold");
+        await().atMost(ofSeconds(30)).until(() -> server.holding.get() == 1);
+        assertThat(server.connect(3, connector).get("/"))
+                .startsWith("HTTP/1.1 503")
+                .contains("\r\nRetry-After: 1\r\n")
+                .endsWith("\r\n\r\nserver connection limit reached\n");
+    }
+
+    @Test
+    void saysThatARemoteIpValveComesTooLate() throws Exception {
+        server.add(Kind.NIO.protocol());
+        on(Place.ENGINE);
+        server.tomcat.getEngine().getPipeline().addValve(remoteIp());
+        server.tomcat.getHost().getPipeline().addValve(remoteIp());
+        try (Logs logs = Logs.listen()) {
+            server.start();
+            assertThat(logs.messages(Level.WARNING, "clients behind proxies are not limited"))
+                    .satisfiesExactlyInAnyOrder(
+                            onEngine -> assertThat(onEngine)
+                                    .contains(
+                                            "the RemoteIpValve of Tomcat comes after the ConnectionLimitValve of Tomcat"),
+                            onHost -> assertThat(onHost)
+                                    .contains(
+                                            "the RemoteIpValve of localhost comes after the ConnectionLimitValve of Tomcat"));
+        }
+    }
+
+    @Test
+    void saysNothingIfTheRemoteIpValveIsInFront() throws Exception {
+        server.add(Kind.NIO.protocol());
+        server.tomcat.getEngine().getPipeline().addValve(remoteIp());
+        on(Place.ENGINE);
+        try (Logs logs = Logs.listen()) {
+            server.start();
+            assertThat(logs.messages(Level.WARNING, "")).isEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void givesUpThePortsOfTheServiceIfItCannotBeStarted(Kind kind) throws Exception {
+        Connector connector = server.add(kind.protocol());
+        int port = freePort();
+        connector.setPort(port);
+        valve.setMaxPerClient("many");
+        on(Place.ENGINE);
+        assertThatThrownBy(server::start).hasStackTraceContaining("many");
+        assertThatThrownBy(() -> new Socket("127.0.0.1", port)).isInstanceOf(ConnectException.class);
+
+        valve.setMaxPerClient("2");
+        server.start();
+        // The application was made by code, and is gone.
+        assertThat(server.connect(2, connector).get("/")).startsWith("HTTP/1.1 404");
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0)) {
+            return free.getLocalPort();
+        }
     }
 
     @ParameterizedTest
@@ -475,6 +607,9 @@ class ValveTest {
         public ProtocolLimit<?> limit() {
             return limit;
         }
+
+        @Override
+        public void unbind() {}
 
         @Override
         public void start() throws Exception {

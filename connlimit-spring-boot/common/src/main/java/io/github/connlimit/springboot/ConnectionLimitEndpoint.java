@@ -62,6 +62,7 @@ public final class ConnectionLimitEndpoint {
      * @param tarpitOpen see there
      * @param tarpitted see there
      * @param reset see there
+     * @param unnamedClients see there
      * @param errors see there
      * @param forgotten see there
      * @since 0.1.0
@@ -81,6 +82,7 @@ public final class ConnectionLimitEndpoint {
             int tarpitOpen,
             long tarpitted,
             long reset,
+            long unnamedClients,
             long errors,
             long forgotten) {
 
@@ -100,6 +102,7 @@ public final class ConnectionLimitEndpoint {
                     now.tarpitOpen(),
                     now.tarpitted(),
                     now.reset(),
+                    now.unnamedClients(),
                     now.errors(),
                     now.forgotten());
         }

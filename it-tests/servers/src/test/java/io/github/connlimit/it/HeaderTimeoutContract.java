@@ -131,6 +131,61 @@ interface HeaderTimeoutContract extends Contract {
         }
     }
 
+    /** Each of them is complete in time, but never when the server has read all there is. */
+    @Test
+    default void headersThatOverlapAreServedInTime() throws Exception {
+        bed().start(hurriedHeaders().build());
+        TestBed.inTime(() -> {
+            long first = System.nanoTime();
+            TestConnection connection = bed().open(ALICE).write(BEGINNING);
+            long begun = first;
+            while (begun - first < 3 * HEADER_TIMEOUT.toNanos()) {
+                // Not too many: Tomcat serves a hundred over one connection.
+                while (System.nanoTime() - begun < HEADER_TIMEOUT.toNanos() / 8) {
+                    bed().served(bed().connect(BOB)).close();
+                }
+                long next = System.nanoTime();
+                connection.write(REST + BEGINNING);
+                assertServedUnlessSlow(connection, begun);
+                begun = next;
+            }
+            connection.write(REST);
+            assertServedUnlessSlow(connection, begun);
+            return connection;
+        });
+    }
+
+    /** If it was late, then because this machine was. */
+    private static void assertServedUnlessSlow(TestConnection connection, long begun) throws IOException {
+        try {
+            assertServedInTime(connection);
+        } catch (IOException late) {
+            assertThat(Duration.ofNanos(System.nanoTime() - begun)).isGreaterThan(HEADER_TIMEOUT.dividedBy(2));
+            throw late;
+        }
+    }
+
+    /** Whoever has answered the request before. */
+    @Test
+    default void headerAfterOneThatTheServerAnswersItselfHasItsDeadline() throws Exception {
+        bed().start(hurriedHeaders().build());
+        for (String path : new String[] {"/x%2fy", "/a/%2e%2e/b", "/x\\y"}) {
+            TestConnection connection = bed().admitted(ALICE);
+            TestConnection.Response answer = connection.request(path).response();
+            if ("close".equals(answer.headers().get("connection"))) {
+                connection.awaitEnd();
+                continue;
+            }
+            long before = late();
+            TestBed.awaitUntil("the end of a header that trickles", () -> {
+                boolean open = trickles(connection);
+                assertThat(late() > before || !open).isTrue();
+            });
+            awaitLate(before + 1);
+        }
+        bed().awaitZero();
+    }
+
     @Test
     @Tag(Contract.ANY_TRANSPORT)
     default void bodyMayTakeLonger() throws Exception {

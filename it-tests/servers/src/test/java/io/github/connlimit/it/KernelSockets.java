@@ -58,6 +58,27 @@ final class KernelSockets {
         return held;
     }
 
+    /** The ports on which anybody listens at this address, and not at all addresses. */
+    static List<Integer> listening(InetAddress server) {
+        List<Integer> listening = new ArrayList<>();
+        for (Path table : TABLES) {
+            try {
+                for (String line : Files.isReadable(table) ? Files.readAllLines(table) : List.<String>of()) {
+                    String[] fields = line.trim().split("\\s+");
+                    if (fields[3].equals(LISTEN)) {
+                        InetSocketAddress local = address(fields[1]);
+                        if (local.getAddress().equals(server)) {
+                            listening.add(local.getPort());
+                        }
+                    }
+                }
+            } catch (IOException error) {
+                throw new UncheckedIOException(error);
+            }
+        }
+        return listening;
+    }
+
     /** As in {@code 0100007F:1F90}: words of four bytes, each with the last byte first. */
     private static InetSocketAddress address(String field) throws UnknownHostException {
         int colon = field.indexOf(':');

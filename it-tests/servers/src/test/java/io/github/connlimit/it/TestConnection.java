@@ -24,7 +24,7 @@ final class TestConnection implements AutoCloseable {
     /** How long a server may take for anything. */
     static final int DEADLINE_MILLIS = 20_000;
 
-    private final Socket socket;
+    private final SlowSocket socket;
     private SSLSocket tls;
     private InputStream in;
     private OutputStream out;
@@ -47,7 +47,7 @@ final class TestConnection implements AutoCloseable {
      * @param from the local address
      */
     TestConnection(String from, String host, int port) throws IOException {
-        socket = new Socket();
+        socket = new SlowSocket();
         try {
             socket.setSoTimeout(DEADLINE_MILLIS);
             socket.setTcpNoDelay(true);
@@ -69,6 +69,22 @@ final class TestConnection implements AutoCloseable {
     /** The client's own port, or -1 if it has none. */
     int localPort() {
         return socket.getLocalPort();
+    }
+
+    /** What is written from now on is sent by {@link #trickles} only, below TLS. */
+    TestConnection hold() {
+        socket.hold();
+        return this;
+    }
+
+    /** Sends one byte of what is held back, but the last; false if the server has closed the connection. */
+    boolean trickles() {
+        try {
+            socket.trickle();
+            return true;
+        } catch (IOException closed) {
+            return false;
+        }
     }
 
     private void use(Socket stream) throws IOException {

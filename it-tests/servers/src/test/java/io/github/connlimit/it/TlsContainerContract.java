@@ -55,6 +55,25 @@ interface TlsContainerContract extends ContainerContract, TlsContract {
         assertThat(served.get("/")).isEqualTo(Application.ANSWER);
     }
 
+    /** The record of a request, of which no byte can be read before the last one has come. */
+    @Test
+    default void recordOfALaterRequestThatTricklesIsEndedAtItsDeadline() throws Exception {
+        bed().start(HeaderTimeoutContract.hurriedHeaders().build());
+        TestConnection connection = bed().admitted(ALICE);
+        awaitDeadlineOfLaterHeader();
+        bed().assertServed(connection);
+        connection.hold().request("/", "X-Long: " + "x".repeat(8000));
+        TestBed.awaitUntil(
+                "the end of a record that trickles",
+                () -> assertThat(connection.trickles()).isFalse());
+        TestBed.awaitUntil(
+                "headers that were too late",
+                () -> assertThat(bed().events().timedOut())
+                        .hasSize(2)
+                        .allSatisfy(event -> assertThat(event.phase()).isEqualTo(ConnectionPhase.HEADER)));
+        bed().awaitZero();
+    }
+
     /** A server that closes a connection in a hurry may do so without a word of TLS. */
     private static void awaitEndOfTls(TestConnection connection) throws IOException {
         try {
