@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 class RefusalCostTest {
 
     private static final int REFUSALS = 10_000;
+    private static final int ROUNDS = 50;
 
     private static final InetAddress PEER = Addresses.ip("192.0.2.1");
 
@@ -39,16 +40,16 @@ class RefusalCostTest {
     /** What so many refusals allocate, the reading of the address included. */
     private long allocated(RefusalReason reason, UnaryOperator<ConnectionLimits.Builder> limits) {
         limiter.reconfigure(present -> limits.apply(ConnectionLimits.builder()).build());
-        long before = 0;
-        // Once more: the first round loads what it needs, and logs.
-        for (int round = 0; round < 2; round++) {
-            before = threads.getCurrentThreadAllocatedBytes();
+        long allocated = Long.MAX_VALUE;
+        // Again and again: what the compiler has not yet got to allocates what it will later leave out.
+        for (int round = 0; round < ROUNDS; round++) {
+            long before = threads.getCurrentThreadAllocatedBytes();
             for (int i = 0; i < REFUSALS; i++) {
                 assertRefused(tryAcquire());
             }
+            allocated = Math.min(allocated, threads.getCurrentThreadAllocatedBytes() - before);
         }
-        long allocated = threads.getCurrentThreadAllocatedBytes() - before;
-        assertThat(limiter.snapshot(0).refusals().get(reason)).isEqualTo(2 * REFUSALS);
+        assertThat(limiter.snapshot(0).refusals().get(reason)).isEqualTo(ROUNDS * REFUSALS);
         return allocated;
     }
 
