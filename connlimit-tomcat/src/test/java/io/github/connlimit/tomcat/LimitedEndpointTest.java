@@ -417,6 +417,19 @@ class LimitedEndpointTest {
         awaitOpen(0);
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void releasesAlthoughTomcatFailsTo(Kind kind) throws Exception {
+        connector = server.add(Broken.failingRelease(kind, limiter));
+        server.start();
+        for (int i = 0; i < 4; i++) {
+            Client client = server.connect(2, connector);
+            assertThat(client.isServed()).isTrue();
+            client.close();
+            awaitOpen(0);
+        }
+    }
+
     @Test
     void sweepsUpWhatThePollerCouldNotRegister() throws Exception {
         AtomicBoolean broken = new AtomicBoolean(true);
