@@ -115,7 +115,8 @@ final class Chaos {
         LimiterSnapshot snapshot = bed.limiter().snapshot();
         return snapshot.admitted() + " admitted, " + snapshot.refused() + " and " + snapshot.refusedPending()
                 + " pending refused, " + snapshot.responded() + " answered, " + snapshot.timedOut() + " timed out, "
-                + bed.events().closedLate() + " found late, " + history.changes() + " changes, " + stops + " stops, "
+                + bed.limiter().snapshot().forgotten() + " forgotten, " + history.changes() + " changes, " + stops
+                + " stops, "
                 + checks + " checks, at most " + mostAtOnce + " connections of one client served at once";
     }
 

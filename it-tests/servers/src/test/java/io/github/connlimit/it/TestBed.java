@@ -267,11 +267,7 @@ final class TestBed<S extends TestServer> {
 
     private void assertZero() {
         LimiterSnapshot snapshot = limiter.snapshot();
-        assertThat(snapshot.openConnections()).as("open connections").isZero();
-        assertThat(snapshot.clients()).as("clients").isZero();
-        assertThat(snapshot.tarpitOpen()).as("held").isZero();
-        assertThat(snapshot.topClients()).isEmpty();
-        assertThat(snapshot.topNetworks()).isEmpty();
+        assertNothingLeft(snapshot);
         assertThat(events.admitted()).isEqualTo(snapshot.admitted());
         assertThat(events.refused()).isEqualTo(snapshot.refused());
         assertThat(events.refused(RefusalReason.PENDING)).isEqualTo(snapshot.refusedPending());
@@ -284,6 +280,28 @@ final class TestBed<S extends TestServer> {
         assertThat(events.timedOut(false)).isEqualTo(snapshot.timedOut());
         assertThat(events.timedOut(true)).isEqualTo(snapshot.dryRunTimedOut());
         assertThat(events.closedByClient()).isEqualTo(events.admittedByClient());
+    }
+
+    /** Waits until nothing is counted, which must not have taken the sweep. */
+    static void awaitNothingLeft(ConnectionLimiter limiter) {
+        awaitUntil("nothing counted", () -> assertNothingLeft(limiter.snapshot()));
+        assertNothingForgotten(limiter);
+    }
+
+    private static void assertNothingLeft(LimiterSnapshot snapshot) {
+        assertThat(snapshot.openConnections()).as("open connections").isZero();
+        assertThat(snapshot.pendingConnections()).as("pending connections").isZero();
+        assertThat(snapshot.streams()).as("streams").isZero();
+        assertThat(snapshot.clients()).as("clients").isZero();
+        assertThat(snapshot.tarpitOpen()).as("held").isZero();
+        assertThat(snapshot.topClients()).isEmpty();
+        assertThat(snapshot.topNetworks()).isEmpty();
+    }
+
+    private static void assertNothingForgotten(ConnectionLimiter limiter) {
+        assertThat(limiter.snapshot().forgotten())
+                .as("forgotten connections, which nobody but the sweep has released")
+                .isZero();
     }
 
     static void awaitUntil(String what, ThrowingRunnable assertion) {
@@ -315,7 +333,7 @@ final class TestBed<S extends TestServer> {
                 server.stop();
             }
             awaitZero();
-            assertThat(events.closedLate()).as("ends that were missed").isZero();
+            assertNothingForgotten(limiter);
             assertThat(log.warnings()).isEmpty();
         }
     }
