@@ -220,8 +220,16 @@ final class Chaos {
             AtomicReference<Map<String, List<InetSocketAddress>>> held = new AtomicReference<>();
             TestBed.awaitUntil("as many sockets as are counted", () -> held.set(assertHeldIsCounted()));
             assertNoneHasTooMany(held.get());
-            bed.awaitServing();
+            assertServing();
         });
+    }
+
+    private void assertServing() {
+        try {
+            bed.assertServing();
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
     }
 
     private Map<String, List<InetSocketAddress>> held() throws IOException {
