@@ -5,8 +5,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
-import io.github.connlimit.testing.ManualTicker;
 import io.github.connlimit.LimiterSnapshot;
+import io.github.connlimit.testing.ManualTicker;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
