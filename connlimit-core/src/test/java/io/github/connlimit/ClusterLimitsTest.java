@@ -158,6 +158,17 @@ class ClusterLimitsTest {
     }
 
     @Test
+    void thatPartIsRoundedDown() {
+        limiter.joinCluster(cluster);
+        limiter.reconfigure(limits -> limits.toBuilder().reservedConnections(30).build());
+        cluster.allowed.put(CLIENT, 13);
+        assertThat(open(PEER, 13)).isEqualTo(13);
+        assertThat(permits.stream().filter(permit -> permit.tryBeginStream().isPresent()))
+                .as("3.9 of 13 are kept free")
+                .hasSize(10);
+    }
+
+    @Test
     void itIsLeftWhenAllHaveLeft() {
         ClusterMembership first = limiter.joinCluster(cluster);
         ClusterMembership second = limiter.joinCluster(cluster);

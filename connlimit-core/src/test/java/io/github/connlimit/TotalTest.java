@@ -180,10 +180,12 @@ class TotalTest {
     void isAsBeforeAfterAReassignment() {
         InetAddress proxy = Addresses.ip(EXEMPT);
         ConnectionGate<String> gate = new ConnectionGate<>(limiter);
-        limits(2, 0, 1);
+        limits(2, 0, 0);
+        limiter.reconfigure(
+                limits -> limits.toBuilder().maxRatePerClient("1/m,1").build());
         assertThat(connects(1)).isTrue();
         assertThat(gate.admit("a", proxy)).isTrue();
-        // Refused for its client's limit.
+        // Refused for the rate of its client: the last limit that is looked at.
         assertThat(gate.reassign("a", proxy, Addresses.ipv4(0x0a00_0001))).isFalse();
         assertThat(connects(2)).isFalse();
         // Its permit is closed before it is replaced, and so twice.

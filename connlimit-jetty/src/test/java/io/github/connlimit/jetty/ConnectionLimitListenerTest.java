@@ -334,6 +334,7 @@ class ConnectionLimitListenerTest {
         server.connector.addBean(new ConnectionLimitListener(server.limiter));
         try (server) {
             server.started();
+            server.expectForgotten(1);
             try (Client client = server.admitted(GREEDY)) {
                 server.awaitOpen(GREEDY, 1);
                 EndPoint endPoint =

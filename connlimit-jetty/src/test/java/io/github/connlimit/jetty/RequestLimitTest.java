@@ -318,6 +318,38 @@ class RequestLimitTest {
     }
 
     @Test
+    void aRefusedStreamOfAForwardedClientIsGivenBack() throws Exception {
+        ConnectionLimiter limiter =
+                new ConnectionLimiter(reserving().exempt(PROXY).build());
+        TestServer server = new TestServer(limiter);
+        server.connector.setConnectionFactories(List.of(forwardedHttp()));
+        String events = get("/async", "Accept: text/event-stream\r\nX-Forwarded-For: " + REMOTE);
+        try (server) {
+            server.handled();
+            List<Client> streams = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                Client client = server.connect(PROXY);
+                client.send(events);
+                streams.add(client);
+            }
+            await().atMost(TestServer.DEADLINE).until(() -> server.async.size() == 6);
+            for (int i = 0; i < 3; i++) {
+                try (Client refused = server.connect(PROXY)) {
+                    assertRefused(refused, events);
+                }
+            }
+            assertThat(limiter.snapshot().refusedStreams()).isEqualTo(3);
+            server.awaitOpen(REMOTE, 6);
+            server.async.forEach(Callback::succeeded);
+            server.awaitOpen(REMOTE, 0);
+            for (Client client : streams) {
+                client.close();
+            }
+            server.awaitZero();
+        }
+    }
+
+    @Test
     void headerFromAnybodyElseChangesNothing() throws Exception {
         try (TestServer server = proxiedServer(ConnectionLimits.builder())) {
             try (Client client = server.connect(GREEDY);

@@ -5,7 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.LimiterSnapshot;
 import io.github.connlimit.testing.ManualTicker;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -64,6 +67,9 @@ final class TestServer implements AutoCloseable {
 
     /** Asynchronous requests of /async wait here for being completed. */
     final Queue<Callback> async = new ConcurrentLinkedQueue<>();
+
+    private long expectedForgotten;
+    private final Queue<Client> clients = new ConcurrentLinkedQueue<>();
 
     /** A server with a limiter for this many connections, and a connector without a listener, not started. */
     TestServer(int maxPerClient) {
@@ -182,7 +188,9 @@ final class TestServer implements AutoCloseable {
     }
 
     Client connect(String from) throws Exception {
-        return Client.connect(from, port());
+        Client client = Client.connect(from, port());
+        clients.add(client);
+        return client;
     }
 
     /** A connection that has been served. */
@@ -226,16 +234,37 @@ final class TestServer implements AutoCloseable {
     }
 
     void assertZero() {
-        assertThat(limiter.snapshot().openConnections()).isZero();
-        assertThat(limiter.snapshot().clients()).isZero();
+        LimiterSnapshot now = limiter.snapshot();
+        assertThat(now.openConnections()).as("open").isZero();
+        assertThat(now.pendingConnections()).as("pending").isZero();
+        assertThat(now.streams()).as("streams").isZero();
+        assertThat(now.clients()).as("clients").isZero();
     }
 
-    /** Stops, and sees to it that nothing is left. */
+    /** Says that Jetty will not report the end of so many connections. */
+    void expectForgotten(long connections) {
+        expectedForgotten = connections;
+    }
+
+    /** Closes its clients, then stops: nothing may be left before, and nothing after, and nothing may be forgotten. */
     @Override
     public void close() {
         release.countDown();
-        LifeCycle.stop(server);
+        try {
+            async.forEach(Callback::succeeded);
+            for (Client client : clients) {
+                client.close();
+            }
+            if (server.isStarted()) {
+                awaitZero();
+            }
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        } finally {
+            LifeCycle.stop(server);
+        }
         assertZero();
+        assertThat(limiter.snapshot().forgotten()).as("forgotten").isEqualTo(expectedForgotten);
     }
 
     /** Answers 200; /throw throws, /hold waits. Reads no body. */

@@ -211,8 +211,10 @@ abstract class ServerTest {
     static void awaitNothingCounted(ConnectionLimiter limiter) {
         awaitUntil("nothing counted", () -> {
             assertThat(limiter.snapshot().openConnections()).isZero();
+            assertThat(limiter.snapshot().pendingConnections()).isZero();
             assertThat(limiter.snapshot().clients()).isZero();
         });
+        assertThat(limiter.snapshot().forgotten()).isZero();
         assertThat(limiter.snapshot().errors()).isZero();
     }
 

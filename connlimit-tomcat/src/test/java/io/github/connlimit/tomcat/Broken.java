@@ -8,9 +8,12 @@ import java.nio.channels.Channel;
 import java.nio.channels.SocketChannel;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.coyote.AbstractProtocol;
+import org.apache.tomcat.util.net.AbstractEndpoint;
 import org.apache.tomcat.util.net.Nio2Channel;
 import org.apache.tomcat.util.net.NioChannel;
 import org.apache.tomcat.util.net.SocketBufferHandler;
+import org.apache.tomcat.util.net.SocketEvent;
+import org.apache.tomcat.util.net.SocketWrapperBase;
 
 /** Protocols in whose endpoints something fails for as long as a test says so. */
 final class Broken {
@@ -63,6 +66,52 @@ final class Broken {
                 return accepted;
             }
         });
+    }
+
+    /** Tomcat's handler throws once it has let go of a connection. */
+    static AbstractProtocol<?> failingRelease(Kind kind, ConnectionLimiter limiter) {
+        return kind == Kind.NIO
+                ? protocol(limiter, new LimitedNioEndpoint() {
+                    @Override
+                    public void setHandler(Handler<NioChannel> handler) {
+                        super.setHandler(new FailingHandler<>(handler));
+                    }
+                })
+                : protocol(limiter, new LimitedNio2Endpoint() {
+                    @Override
+                    public void setHandler(Handler<Nio2Channel> handler) {
+                        super.setHandler(new FailingHandler<>(handler));
+                    }
+                });
+    }
+
+    private record FailingHandler<S>(AbstractEndpoint.Handler<S> handler) implements AbstractEndpoint.Handler<S> {
+
+        @Override
+        public SocketState process(SocketWrapperBase<S> socket, SocketEvent status) {
+            return handler.process(socket, status);
+        }
+
+        @Override
+        public Object getGlobal() {
+            return handler.getGlobal();
+        }
+
+        @Override
+        public void release(SocketWrapperBase<S> socket) {
+            handler.release(socket);
+            throw new IllegalStateException("as planned");
+        }
+
+        @Override
+        public void pause() {
+            handler.pause();
+        }
+
+        @Override
+        public void recycle() {
+            handler.recycle();
+        }
     }
 
     private static AbstractProtocol<?> protocol(ConnectionLimiter limiter, LimitedNioEndpoint endpoint) {

@@ -1,5 +1,9 @@
 package io.github.connlimit.tomcat;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.LimiterSnapshot;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletException;
@@ -22,7 +26,10 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -61,6 +68,7 @@ final class TestServer implements AutoCloseable {
     final BlockingQueue<AsyncContext> async = new LinkedBlockingQueue<>();
 
     private final List<Client> clients = new CopyOnWriteArrayList<>();
+    private long expectedForgotten;
 
     TestServer() {
         Path base;
@@ -121,12 +129,41 @@ final class TestServer implements AutoCloseable {
         }
     }
 
+    /** Says that Tomcat will not report the end of so many connections. */
+    void expectForgotten(long connections) {
+        expectedForgotten = connections;
+    }
+
+    /** Stops and destroys the server, after which nothing may be left, and nothing may have been forgotten. */
     @Override
     public void close() throws IOException, LifecycleException {
         hold.countDown();
         disconnect();
+        Set<ConnectionLimiter> limiters = limiters();
         tomcat.stop();
         tomcat.destroy();
+        long forgotten = 0;
+        for (ConnectionLimiter limiter : limiters) {
+            LimiterSnapshot now = limiter.snapshot();
+            assertThat(now.openConnections()).as("open").isZero();
+            assertThat(now.pendingConnections()).as("pending").isZero();
+            assertThat(now.streams()).as("streams").isZero();
+            assertThat(now.clients()).as("clients").isZero();
+            forgotten += now.forgotten();
+        }
+        assertThat(forgotten).as("forgotten").isEqualTo(expectedForgotten);
+    }
+
+    /** Those that count for a connector. */
+    private Set<ConnectionLimiter> limiters() {
+        Set<ConnectionLimiter> limiters = Collections.newSetFromMap(new IdentityHashMap<>());
+        for (Connector connector : tomcat.getService().findConnectors()) {
+            if (connector.getProtocolHandler() instanceof ConnectionLimitAttributes limited
+                    && limited.getLimiter() != null) {
+                limiters.add(limited.getLimiter());
+            }
+        }
+        return limiters;
     }
 
     /** Adds a WebSocket echo at {@code /ws}. */

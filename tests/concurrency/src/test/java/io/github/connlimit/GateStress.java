@@ -99,6 +99,115 @@ public final class GateStress {
         }
     }
 
+    /** Connections of a trusted proxy, under a limit of all together. */
+    abstract static class Total {
+
+        static final InetAddress PROXY = Connection.PROXY;
+
+        final ConnectionLimiter limiter;
+        final ConnectionGate<Integer> gate;
+
+        /** @param proxied how many connections the proxy has; each has its number for a channel */
+        Total(int maxTotal, int proxied) {
+            limiter = LimiterStress.limiter(ConnectionLimits.builder()
+                    .maxTotal(maxTotal)
+                    .exempt("192.0.2.1")
+                    .build());
+            gate = new ConnectionGate<>(limiter);
+            for (int channel = 0; channel < proxied; channel++) {
+                gate.admit(channel, PROXY);
+            }
+        }
+
+        int reassign(int channel) {
+            return gate.reassign(channel, PROXY, address(10 + channel)) ? 1 : 0;
+        }
+
+        int acquire(int client) {
+            return limiter.tryAcquire(address(client)).isPresent() ? 1 : 0;
+        }
+    }
+
+    /** Two connections are reassigned at once where there is no room for another one. */
+    @JCStressTest
+    @Outcome(id = "1, 1, 2", expect = ACCEPTABLE, desc = "each takes the place that it has")
+    @State
+    public static class ReassignTwoAtTheTotal extends Total {
+
+        public ReassignTwoAtTheTotal() {
+            super(2, 2);
+        }
+
+        @Actor
+        public void first(III_Result result) {
+            result.r1 = reassign(0);
+        }
+
+        @Actor
+        public void second(III_Result result) {
+            result.r2 = reassign(1);
+        }
+
+        @Arbiter
+        public void count(III_Result result) {
+            result.r3 = (int) limiter.snapshot(0).openConnections() + acquire(7);
+        }
+    }
+
+    /** A connection is reassigned while another one comes for the last place. */
+    @JCStressTest
+    @Outcome(id = "1, 1, 0", expect = ACCEPTABLE, desc = "there is room for one, and for no more")
+    @State
+    public static class ReassignWhileTheLastPlaceIsTaken extends Total {
+
+        public ReassignWhileTheLastPlaceIsTaken() {
+            super(2, 1);
+        }
+
+        @Actor
+        public void reassigned(III_Result result) {
+            result.r1 = reassign(0);
+        }
+
+        @Actor
+        public void comes(III_Result result) {
+            result.r2 = acquire(7);
+        }
+
+        @Arbiter
+        public void count(III_Result result) {
+            result.r3 = acquire(8);
+        }
+    }
+
+    /** A connection ends while it is reassigned: its place is free, and no other one. */
+    @JCStressTest
+    @Outcome(id = "1, 0, 1", expect = ACCEPTABLE, desc = "there is room for one, and for no more")
+    @State
+    public static class ReleaseReassignAtTheTotal extends Total {
+
+        public ReleaseReassignAtTheTotal() {
+            super(1, 1);
+        }
+
+        @Actor
+        public void release() {
+            gate.release(0);
+        }
+
+        @Actor
+        public void reassigned() {
+            reassign(0);
+        }
+
+        @Arbiter
+        public void count(III_Result result) {
+            result.r1 = acquire(7);
+            result.r2 = acquire(8);
+            result.r3 = (int) limiter.snapshot(0).openConnections();
+        }
+    }
+
     /** The connection ends while it is reassigned. */
     @JCStressTest
     @Outcome(id = "0, 0, 0, 0", expect = ACCEPTABLE, desc = "nothing is left")

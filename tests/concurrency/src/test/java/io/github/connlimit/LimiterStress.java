@@ -180,6 +180,43 @@ public final class LimiterStress {
         }
     }
 
+    /** A connection comes where the total is far, while others come until it is reached. */
+    @JCStressTest
+    @Outcome(id = "65, 66", expect = ACCEPTABLE, desc = "all places are taken, and no more")
+    @State
+    public static class FarFromTheTotal {
+
+        private static final int TOTAL = 66;
+        private static final ConnectionLimits LIMITS =
+                ConnectionLimits.builder().maxTotal(TOTAL).build();
+
+        private final ConnectionLimiter limiter = limiter(LIMITS);
+        private int first;
+        private int others;
+
+        public FarFromTheTotal() {
+            limiter.tryAcquire(address(1)).orElseThrow();
+        }
+
+        @Actor
+        public void comes() {
+            first = limiter.tryAcquire(address(2)).isPresent() ? 1 : 0;
+        }
+
+        @Actor
+        public void othersCome() {
+            for (int client = 3; client < TOTAL + 10; client++) {
+                others += limiter.tryAcquire(address(client)).isPresent() ? 1 : 0;
+            }
+        }
+
+        @Arbiter
+        public void count(II_Result result) {
+            result.r1 = first + others;
+            result.r2 = (int) limiter.snapshot(0).openConnections();
+        }
+    }
+
     /** A client's connection comes while the one that takes the last place of all goes. */
     @JCStressTest
     @Outcome(id = "0, 0", expect = ACCEPTABLE, desc = "refused before the place was free")

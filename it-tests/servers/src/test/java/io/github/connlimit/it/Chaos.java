@@ -115,7 +115,8 @@ final class Chaos {
         LimiterSnapshot snapshot = bed.limiter().snapshot();
         return snapshot.admitted() + " admitted, " + snapshot.refused() + " and " + snapshot.refusedPending()
                 + " pending refused, " + snapshot.responded() + " answered, " + snapshot.timedOut() + " timed out, "
-                + bed.events().closedLate() + " found late, " + history.changes() + " changes, " + stops + " stops, "
+                + bed.limiter().snapshot().forgotten() + " forgotten, " + history.changes() + " changes, " + stops
+                + " stops, "
                 + checks + " checks, at most " + mostAtOnce + " connections of one client served at once";
     }
 
@@ -219,8 +220,16 @@ final class Chaos {
             AtomicReference<Map<String, List<InetSocketAddress>>> held = new AtomicReference<>();
             TestBed.awaitUntil("as many sockets as are counted", () -> held.set(assertHeldIsCounted()));
             assertNoneHasTooMany(held.get());
-            bed.awaitServing();
+            assertServing();
         });
+    }
+
+    private void assertServing() {
+        try {
+            bed.assertServing();
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
     }
 
     private Map<String, List<InetSocketAddress>> held() throws IOException {

@@ -1038,7 +1038,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
         bed.awaitZero();
         awaitEndOf(silent);
         bed.server().start();
-        bed.awaitServing();
+        bed.assertServing();
         awaitDeadlineOfLaterConnection();
     }
 
@@ -1090,7 +1090,7 @@ abstract class ConnectionLimitContract<S extends TestServer> implements Contract
             bed.server().stop();
             bed.awaitZero();
             bed.server().start();
-            bed.awaitServing();
+            bed.assertServing();
         }
         bed.admitted(ALICE, 2);
         bed.assertRefused(ALICE);

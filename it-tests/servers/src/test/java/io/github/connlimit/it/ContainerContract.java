@@ -79,7 +79,7 @@ interface ContainerContract extends HttpContract, StreamContract, HeaderTimeoutC
             bed().server().stopConnector();
             bed().awaitZero();
             bed().server().startConnector();
-            bed().awaitServing();
+            bed().assertServing();
         }
         bed().admitted(ALICE, 2);
         bed().assertRefused(ALICE);
@@ -102,7 +102,7 @@ interface ContainerContract extends HttpContract, StreamContract, HeaderTimeoutC
         ConnectionLimitContract.awaitEndOf(connections);
         bed().application().release();
         bed().server().startConnector();
-        bed().awaitServing();
+        bed().assertServing();
         bed().admitted(ALICE, 10);
         bed().assertRefused(ALICE);
     }

@@ -20,11 +20,14 @@ interface Contract {
     /** Another client. */
     String BOB = "127.0.0.3";
 
+    /** No server of a test closes a connection sooner because it has waited. */
+    Duration SHORTEST_DEADLINE = Duration.ofMillis(500);
+
     /** An idle time-out not to wait long for. */
-    Duration SHORT = Duration.ofMillis(500);
+    Duration SHORT = SHORTEST_DEADLINE;
 
     /** A deadline not to wait long for. */
-    Duration HANDSHAKE_TIMEOUT = Duration.ofMillis(500);
+    Duration HANDSHAKE_TIMEOUT = SHORTEST_DEADLINE;
 
     /** Limits that nobody reaches, and a short deadline. */
     static ConnectionLimits.Builder hurried() {

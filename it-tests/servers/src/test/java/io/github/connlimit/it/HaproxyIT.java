@@ -72,10 +72,7 @@ class HaproxyIT {
         for (int i = running.size() - 1; i >= 0; i--) {
             running.get(i).end();
         }
-        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
-            assertThat(limiter.snapshot().openConnections()).isZero();
-            assertThat(limiter.snapshot().clients()).isZero();
-        });
+        TestBed.awaitNothingLeft(limiter);
     }
 
     private TestConnection connect(String client, Haproxy haproxy) throws IOException {

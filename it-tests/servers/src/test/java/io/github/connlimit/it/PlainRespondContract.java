@@ -35,7 +35,8 @@ interface PlainRespondContract extends RespondContract {
 
     /**
      * Who closes as soon as it has its answer finds its places free when it comes again. If this machine has kept the server
-     * waiting, a client comes before the server can know that it has left: then once more.
+     * waiting, a client comes before the server can know that it has left. That is so now and then, and not in each of three
+     * rounds.
      */
     @Test
     default void respondAnswersOneAfterTheOther() throws Exception {
@@ -44,7 +45,7 @@ interface PlainRespondContract extends RespondContract {
         TestConnection admitted = bed().admitted(ALICE);
         long answered = 0;
         int rounds = 0;
-        while (answered < attempts - 1 && rounds < 10) {
+        while (answered < attempts - 1 && rounds < 3) {
             long before = bed().limiter().snapshot().responded();
             for (int i = 0; i < attempts; i++) {
                 try (TestConnection refused = bed().connect(ALICE)) {
@@ -53,6 +54,7 @@ interface PlainRespondContract extends RespondContract {
             }
             answered = bed().limiter().snapshot().responded() - before;
             rounds++;
+            assertThat(answered).as("in round %d", rounds).isGreaterThanOrEqualTo(attempts * 9 / 10);
         }
         assertThat(answered).isGreaterThanOrEqualTo(attempts - 1);
         assertThat(bed().events().refused()).isEqualTo((long) attempts * rounds);

@@ -8,11 +8,9 @@ import io.github.connlimit.RefusalReason;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.stream.Collectors;
 
 /** Counts what a limiter reports. Thread-safe. */
 final class RecordedEvents implements LimiterListener {
@@ -27,8 +25,6 @@ final class RecordedEvents implements LimiterListener {
     private final Map<Cidr, LongAdder> closed = new ConcurrentHashMap<>();
     private final Map<Cidr, Integer> most = new ConcurrentHashMap<>();
     private final Queue<TimedOut> timedOut = new ConcurrentLinkedQueue<>();
-    private final LongAdder late = new LongAdder();
-    private final Thread test = Thread.currentThread();
 
     @Override
     public void admitted(ClientUsage client) {
@@ -48,29 +44,7 @@ final class RecordedEvents implements LimiterListener {
 
     @Override
     public void closed(ClientUsage client) {
-        if (isLate()) {
-            late.increment();
-        }
         add(closed, client.client());
-    }
-
-    /**
-     * Whether the limiter learned of it only because somebody has cleaned up: an adapter that looks now and then for
-     * what it has missed, or the garbage collector. Not so what is done at a stop, on the thread of the test, or for
-     * Tomcat and Netty on another one, later: that closes what the server itself has forgotten.
-     */
-    private boolean isLate() {
-        Thread current = Thread.currentThread();
-        if (current == test) {
-            return false;
-        }
-        Set<String> methods = StackWalker.getInstance()
-                .walk(frames -> frames.map(frame -> frame.getClassName() + "." + frame.getMethodName())
-                        .collect(Collectors.toSet()));
-        return methods.contains("io.github.connlimit.LimitedServerSocket$Sweeper.releaseDropped")
-                || methods.contains("io.github.connlimit.ConnectionGate.releaseAllBut")
-                        && !methods.contains("io.github.connlimit.tomcat.ProtocolLimit.closeForgotten")
-                        && !methods.contains("io.github.connlimit.netty.Acceptor.releaseAbandoned");
     }
 
     private static <K> void add(Map<K, LongAdder> counts, K key) {
@@ -132,11 +106,6 @@ final class RecordedEvents implements LimiterListener {
 
     long closed() {
         return sum(closed);
-    }
-
-    /** How many connections had ended, and their permits were given back only by somebody who cleaned up. */
-    long closedLate() {
-        return late.sum();
     }
 
     /** How many connections were admitted of each client. */

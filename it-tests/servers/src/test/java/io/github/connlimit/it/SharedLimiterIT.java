@@ -48,8 +48,7 @@ class SharedLimiterIT {
         for (TestServer server : servers) {
             server.stop();
         }
-        assertThat(limiter.snapshot().openConnections()).isZero();
-        assertThat(limiter.snapshot().clients()).isZero();
+        TestBed.awaitNothingLeft(limiter);
         assertThat(events.closedByClient()).isEqualTo(events.admittedByClient());
     }
 

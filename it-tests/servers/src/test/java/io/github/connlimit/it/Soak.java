@@ -89,14 +89,14 @@ final class Soak {
         return clean;
     }
 
-    /** Says what is still counted, and what the kernel says that the server holds. */
+    /** Says what is still counted, how many connections the sweep had to find, and what the kernel says that the server holds. */
     private static boolean isEmpty(Site site) throws Exception {
         LimiterSnapshot counted = site.limiter.snapshot();
-        if (counted.openConnections() == 0 && counted.clients() == 0) {
+        if (counted.openConnections() == 0 && counted.clients() == 0 && counted.forgotten() == 0) {
             return true;
         }
         System.out.println(site.server.getClass().getSimpleName() + " " + site.server.port() + " counts "
-                + counted.topClients() + ", and holds "
+                + counted.topClients() + ", has forgotten " + counted.forgotten() + ", and holds "
                 + KernelSockets.heldByServer(InetAddress.getByName(TestBed.SERVER), Set.of(site.server.port())));
         return false;
     }

@@ -21,7 +21,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 
 /** A server of a thread per connection over {@link LimitedServerSocket}, that knows just enough HTTP/1. */
-final class SocketServer implements TestServer {
+class SocketServer implements TestServer {
 
     private static final int BACKLOG = 512;
 
@@ -41,8 +41,7 @@ final class SocketServer implements TestServer {
 
     @Override
     public void start() throws IOException {
-        LimitedServerSocket listening = new LimitedServerSocket(setup.limiter(), setup.refusalHandler());
-        listening.expectEstablished();
+        ServerSocket listening = newServerSocket();
         listening.bind(address(), BACKLOG);
         ExecutorService workers = Executors.newCachedThreadPool();
         for (int i = 0; i < ACCEPTORS; i++) {
@@ -50,6 +49,13 @@ final class SocketServer implements TestServer {
         }
         serverSocket = listening;
         threads = workers;
+    }
+
+    /** Not bound. What it accepts, the limiter has admitted. */
+    ServerSocket newServerSocket() throws IOException {
+        LimitedServerSocket limited = new LimitedServerSocket(setup.limiter(), setup.refusalHandler());
+        limited.expectEstablished();
+        return limited;
     }
 
     private InetSocketAddress address() throws IOException {
@@ -119,7 +125,8 @@ final class SocketServer implements TestServer {
         }
     }
 
-    private static void established(Socket accepted) {
+    /** Called when a connection has proved itself. */
+    void established(Socket accepted) {
         LimitedServerSocket.permit(accepted).ifPresent(ConnectionPermit::established);
     }
 

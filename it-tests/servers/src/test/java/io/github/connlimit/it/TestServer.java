@@ -30,6 +30,14 @@ interface TestServer {
         return true;
     }
 
+    /**
+     * Whether it may drop the first connection after it was started again. Tomcat's own NIO2 endpoint does, as an accept of
+     * its former life is still under way.
+     */
+    default boolean mayDropFirstAfterRestart() {
+        return false;
+    }
+
     /** Makes a server, not started. */
     @FunctionalInterface
     interface Factory<S extends TestServer> {

@@ -160,6 +160,12 @@ final class TomcatServer implements ContainerServer {
         return connector.getLocalPort();
     }
 
+    /** NIO2, which cannot reset. */
+    @Override
+    public boolean mayDropFirstAfterRestart() {
+        return !canReset;
+    }
+
     @Override
     public boolean canReset() {
         return canReset;

@@ -37,6 +37,7 @@ final class Clients {
             assertThat(limiter.snapshot().openConnections()).isZero();
             assertThat(limiter.snapshot().clients()).isZero();
         });
+        assertThat(limiter.snapshot().forgotten()).isZero();
     }
 
     /** The status and the last line of the answer, on a connection that stays open. */

@@ -122,6 +122,7 @@ final class Running implements AutoCloseable {
                 assertThat(limiter.snapshot().openConnections()).isZero();
                 assertThat(limiter.snapshot().clients()).isZero();
             });
+            assertThat(limiter.snapshot().forgotten()).isZero();
         }
     }
 }
