@@ -109,6 +109,12 @@ public interface ConnectionLimiterMXBean {
     /** {@return see {@link ClusterSnapshot#denied()}; 0 without a cluster} */
     long getClusterDenied();
 
+    /** {@return see {@link ClusterSnapshot#failed()}; 0 without a cluster} */
+    long getClusterFailed();
+
+    /** {@return see {@link ClusterSnapshot#away()}; 0 without a cluster} */
+    int getClusterAway();
+
     /**
      * {@return the clients with most open connections, the largest first}
      *

@@ -199,6 +199,16 @@ final class LimiterFigures implements ConnectionLimiterMXBean {
     }
 
     @Override
+    public long getClusterFailed() {
+        return cluster.get().failed();
+    }
+
+    @Override
+    public int getClusterAway() {
+        return cluster.get().away();
+    }
+
+    @Override
     public List<Client> topClients(int count) {
         return limiter.snapshot(count).topClients().stream()
                 .<Client>map(UsageView::new)

@@ -60,7 +60,7 @@ class ClusterLimitsTest {
 
         @Override
         public ClusterSnapshot snapshot() {
-            return new ClusterSnapshot(true, Duration.ofMillis(7), 1, 2, 3, 4, 5);
+            return new ClusterSnapshot(true, Duration.ofMillis(7), 1, 2, 3, 4, 5, 6, 7);
         }
 
         @Override

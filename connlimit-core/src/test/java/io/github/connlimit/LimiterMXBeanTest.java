@@ -100,6 +100,8 @@ class LimiterMXBeanTest {
                         "ClusterRequests",
                         "ClusterGranted",
                         "ClusterDenied",
+                        "ClusterFailed",
+                        "ClusterAway",
                         "ClusterUri",
                         "ClusterName",
                         "FreePerClient",

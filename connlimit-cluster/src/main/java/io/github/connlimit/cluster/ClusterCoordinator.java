@@ -4,42 +4,52 @@ import io.github.connlimit.Cidr;
 import io.github.connlimit.ClusterErrorPolicy;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ClusterSnapshot;
+import io.github.connlimit.ConnectionLimits;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 
 /**
  * Says what each client may have on this node, and asks the engine for more, or gives back, behind the back of those who
- * want to know. A client with less than half of what is free costs nothing, not even an entry.
+ * want to know. A client that the limiter does not ask about costs nothing, not even an entry.
  *
- * <p>{@link #allowed} may be called by any thread, and never waits. {@link #tick} and the answers of the engine may come from
- * any threads, too.
+ * <p>{@link #allowed} may be called by any thread, and never waits: it takes no monitor. {@link #tick} is for one thread; the
+ * answers of the engine may come from any. No monitor but that of one {@link Share} is held while the limiter is asked what is
+ * open, and none while the store or the listener is called, but for {@link Listener#inDemand}.
  */
 final class ClusterCoordinator {
 
-    /** Leases are renewed when this part of them is over. */
-    private static final int RENEWALS_IN_A_LEASE = 3;
+    /** So many clients have a share at most. Beyond, the smallest do without. */
+    static final int MOST_SHARES = 10_000;
 
-    /** Who got nothing more asks again after this part of a lease, however much it is in demand. */
-    private static final int ATTEMPTS_IN_A_LEASE = 10;
-
-    /**
-     * So often. By then, each node that holds what its client does not use has given it back; from now on each renewal asks
-     * anyway.
-     */
-    private static final int ATTEMPTS = ATTEMPTS_IN_A_LEASE / RENEWALS_IN_A_LEASE + 1;
+    /** So many requests are sent at once at most; the others at the next look. */
+    private static final int MOST_IN_A_BATCH = 1000;
 
     /** How long an answer may take: this part of a lease. */
     private static final int ANSWERS_IN_A_LEASE = 5;
 
-    /** What the coordinator tells. Called with its monitor held: must not wait. */
+    /** But no longer than that: an engine that takes so long is not there. */
+    private static final Duration MOST_PATIENCE = Duration.ofSeconds(5);
+
+    /** An idle node asks the engine for something, to know whether it is there, this often in a lease. */
+    private static final int PROBES_IN_A_LEASE = 3;
+
+    /** And no less often than that. */
+    private static final long MOST_PROBE_NANOS = Duration.ofSeconds(10).toNanos();
+
+    /** What the coordinator tells. Called without a monitor, but for {@link #inDemand}. */
     interface Listener {
 
-        /** There is something to ask for: {@link #tick} should be called soon. */
+        /** There is something to ask for: {@link #tick} should be called soon. Called with locks held: must not wait. */
         void inDemand();
 
         /** Another node has another limit for a client. */
@@ -47,6 +57,12 @@ final class ClusterCoordinator {
 
         /** The engine may have forgotten what it knew. */
         void forgotten();
+
+        /** The engine has not done what it was asked for. The reason is empty if it has not answered. */
+        void failed(String reason);
+
+        /** More clients need a reservation than a node asks for. */
+        void tooMany();
     }
 
     private final String name;
@@ -55,34 +71,42 @@ final class ClusterCoordinator {
     private final Listener listener;
     private final LongSupplier nanoTime;
     private final long leaseNanos;
+    private final long patienceNanos;
+    private final Slice[] slices;
     private final Map<Cidr, Share> shares = new ConcurrentHashMap<>();
 
-    // All that follows is written by the holder of this only.
+    /** Never less than there are shares. */
+    private final AtomicInteger shareCount = new AtomicInteger();
+
+    /** Clients with fewer connections get no share. */
+    private volatile int leastOpen;
 
     /** Of the latest request. */
-    private long number;
+    private final AtomicLong number = new AtomicLong();
 
-    private String epoch;
-
-    /** Until when nothing is asked for but what is held, as other nodes have not told the engine yet what they hold. */
-    private long graceEndNanos;
-
-    private boolean inGrace;
-    private boolean waitsForEpoch;
-    private boolean left;
-
-    /** Of the store, when it told the epoch. */
-    private int seenConnections;
-
-    private long requests;
-    private long granted;
-    private long denied;
+    private final LongAdder requests = new LongAdder();
+    private final LongAdder granted = new LongAdder();
+    private final LongAdder denied = new LongAdder();
+    private final LongAdder failed = new LongAdder();
     private volatile long lastAnswerNanos;
 
-    /** Since when the engine has been asked and has not answered. */
-    private volatile long failingSinceNanos;
+    /** When the listener was told that the engine has forgotten. One loss shows in each slice. */
+    private final AtomicLong forgottenNanos;
 
-    private volatile boolean failing;
+    private volatile boolean left;
+
+    // Used by the thread that ticks only.
+
+    private final AwakeTime time;
+
+    /** What {@link #time} says now, for all. */
+    private volatile long awakeNanos;
+
+    /** Of the store, when all slices were to be looked at. */
+    private int seenConnections;
+
+    private long probedNanos;
+    private int nextProbe;
 
     /**
      * @param name of this node, that no other one has, and none has had before
@@ -102,60 +126,38 @@ final class ClusterCoordinator {
         this.listener = listener;
         this.nanoTime = nanoTime;
         this.leaseNanos = lease.toNanos();
-        this.lastAnswerNanos = nanoTime.getAsLong();
+        this.patienceNanos = patience(lease).toNanos();
+        this.slices = IntStream.range(0, ReservationStore.SLICES)
+                .mapToObj(i -> new Slice(i, leaseNanos))
+                .toArray(Slice[]::new);
+        long now = nanoTime.getAsLong();
+        this.lastAnswerNanos = now;
+        this.probedNanos = now;
+        this.forgottenNanos = new AtomicLong(now - leaseNanos);
+        this.time = new AwakeTime(now, leaseNanos / ANSWERS_IN_A_LEASE);
     }
 
     /** {@return how long an answer may take, if leases are so long} */
     static Duration patience(Duration lease) {
-        return lease.dividedBy(ANSWERS_IN_A_LEASE);
+        Duration patience = lease.dividedBy(ANSWERS_IN_A_LEASE);
+        return patience.compareTo(MOST_PATIENCE) < 0 ? patience : MOST_PATIENCE;
     }
 
-    /** A client that is near, or beyond, what is free. */
-    private final class Share {
-
-        private final HeldReservation reservation;
-
-        /** Whether it has used half of what it may have. */
-        private volatile boolean inDemand;
-
-        // Guarded by the coordinator, as all that follows.
-        private boolean waiting;
-
-        /** How often it got nothing more, one time after the other. */
-        private int denials;
-
-        private boolean asked;
-        private boolean askedInGrace;
-
-        /** Whether the engine has granted something that could not be used. */
-        private boolean excess;
-
-        private long askedNanos;
-
-        private Share(Cidr client) {
-            reservation = new HeldReservation(name, client.toString(), leaseNanos);
-        }
-
-        private boolean isToAsk(long now) {
-            if (waiting && now - askedNanos < leaseNanos / ANSWERS_IN_A_LEASE) {
-                return false;
-            }
-            if (!asked || now - askedNanos >= leaseNanos / RENEWALS_IN_A_LEASE) {
+    /** {@return whether the engine has not done the latest that it was asked for, for any client or slice} */
+    boolean isFailing() {
+        for (Slice slice : slices) {
+            if (slice.isFailing()) {
                 return true;
             }
-            return inDemand
-                    && (denials == 0 || denials <= ATTEMPTS && now - askedNanos >= leaseNanos / ATTEMPTS_IN_A_LEASE);
         }
-    }
-
-    /** {@return whether the engine has been asked, and has not answered for as long as a lease lasts} */
-    boolean isAway() {
-        return failing && nanoTime.getAsLong() - failingSinceNanos >= leaseNanos;
-    }
-
-    /** {@return whether the engine has not answered the latest that it was asked} */
-    boolean isFailing() {
-        return failing;
+        for (Share share : shares.values()) {
+            synchronized (share) {
+                if (share.isFailing()) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     /** {@return whether there is any client that a reservation is held for, or wanted} */
@@ -165,229 +167,271 @@ final class ClusterCoordinator {
 
     ClusterSnapshot snapshot() {
         long now = nanoTime.getAsLong();
-        long reserved = shares.values().stream()
-                .mapToLong(share -> share.reservation.held(now))
-                .sum();
-        boolean connected = store.isConnected();
-        synchronized (this) {
-            return new ClusterSnapshot(
-                    connected && !failing,
-                    Duration.ofNanos(Math.max(0, now - lastAnswerNanos)),
-                    shares.size(),
-                    reserved,
-                    requests,
-                    granted,
-                    denied);
+        int count = 0;
+        int away = 0;
+        long reserved = 0;
+        for (Share share : shares.values()) {
+            int held = share.held(now);
+            count++;
+            reserved += held;
+            away += held == 0 && share.isAway() ? 1 : 0;
         }
+        return new ClusterSnapshot(
+                store.isConnected() && !isFailing(),
+                Duration.ofNanos(Math.max(0, now - lastAnswerNanos)),
+                count,
+                reserved,
+                requests.sum(),
+                granted.sum(),
+                denied.sum(),
+                failed.sum(),
+                away);
     }
 
     /**
      * Tells how many connections a client may have on this node now.
      *
-     * @param open how many it has
+     * @param open how many it has, half of what is free or more
      * @param limit what it may have on all nodes together, 1 or more
      * @return 1 to {@code limit}
      */
     int allowed(Cidr client, int open, int limit) {
-        int free = node.limits().freeOf(limit);
-        if (free == limit || 2 * (open + 1) < free) {
+        ConnectionLimits limits = node.limits();
+        int free = limits.freeOf(limit);
+        if (free == limit) {
             return free;
         }
+        int withoutCluster = limits.onClusterError() == ClusterErrorPolicy.LOCAL ? limit : free;
         Share share = shares.get(client);
         if (share == null) {
-            share = shares.computeIfAbsent(client, Share::new);
+            share = newShare(client, open);
         }
-        int held = share.reservation.held(nanoTime.getAsLong());
-        int allowed = Math.max(free, held);
-        if (held == 0 && isAway() && node.limits().onClusterError() == ClusterErrorPolicy.LOCAL) {
-            allowed = limit;
+        if (share == null) {
+            return withoutCluster;
         }
-        if (2 * (open + 1) >= allowed && allowed < limit && !share.inDemand) {
-            share.inDemand = true;
+        int held = share.held(nanoTime.getAsLong());
+        int allowed = held == 0 && share.isAway() ? withoutCluster : Math.max(free, held);
+        if (2 * ((long) open + 1) >= allowed && allowed < limit && share.demand()) {
             listener.inDemand();
         }
         return Math.min(limit, allowed);
     }
 
+    /** {@return {@code null} if there are too many already} */
+    private Share newShare(Cidr client, int open) {
+        if (open < leastOpen || shareCount.get() >= MOST_SHARES) {
+            return null;
+        }
+        if (shareCount.incrementAndGet() > MOST_SHARES) {
+            shareCount.decrementAndGet();
+            return null;
+        }
+        Share made = new Share(name, client, slices, leaseNanos, patienceNanos);
+        Share before = shares.putIfAbsent(client, made);
+        if (before != null) {
+            shareCount.decrementAndGet();
+        }
+        return before == null ? made : before;
+    }
+
+    private void remove(Share share) {
+        if (shares.remove(share.client(), share)) {
+            shareCount.decrementAndGet();
+        }
+    }
+
     /** Asks for what is in demand, renews what ends soon, gives back what is not needed. To be called all the time. */
     void tick() {
-        ask(false);
+        long now = nanoTime.getAsLong();
+        awakeNanos = time.look(now);
+        noteConnection();
+        makeRoom();
+        Batch batch = new Batch(now);
+        probe(batch);
+        for (Share share : shares.values()) {
+            if (batch.isFull()) {
+                listener.inDemand();
+                break;
+            }
+            batch.add(share, false);
+        }
+        batch.send();
     }
 
     /** Gives back all that is not in use, and asks for nothing more. */
     void leave() {
-        ask(true);
+        left = true;
+        Batch batch = new Batch(nanoTime.getAsLong());
+        shares.values().forEach(share -> batch.add(share, true));
+        batch.send();
     }
 
-    private void ask(boolean leaving) {
-        List<ReservationRequest> batch = new ArrayList<>();
-        List<Share> asking = new ArrayList<>();
-        synchronized (this) {
-            if (left) {
-                return;
-            }
-            left = leaving;
-            long now = nanoTime.getAsLong();
-            inGrace = inGrace && now - graceEndNanos < 0;
-            shares.forEach((client, share) -> {
-                if (leaving || share.isToAsk(now)) {
-                    ReservationRequest request = request(client, share, leaving, now);
-                    if (request != null) {
-                        batch.add(request);
-                        asking.add(share);
-                    }
+    /** What is asked for together. */
+    private final class Batch {
+
+        private final long now;
+        private final long awake = awakeNanos;
+        private final List<ReservationRequest> asked = new ArrayList<>();
+
+        /** For each request; {@code null} for one that is for the sake of its slice. */
+        private final List<Share> asking = new ArrayList<>();
+
+        private Batch(long now) {
+            this.now = now;
+        }
+
+        private boolean isFull() {
+            return asked.size() >= MOST_IN_A_BATCH;
+        }
+
+        private void add(Share share, boolean leaving) {
+            ReservationRequest request;
+            boolean isSmall;
+            synchronized (share) {
+                if (left != leaving) {
+                    return;
                 }
-            });
-            requests += batch.size();
+                share.look(awake);
+                if (!leaving && !share.isToAsk(now)) {
+                    return;
+                }
+                request = share.ask(node.limits(), node::open, leaving, number::incrementAndGet, now, awake);
+                isSmall = share.isSmall() && !share.slice().isInGrace(now);
+            }
+            if (request != null) {
+                requests.increment();
+                asked.add(request);
+                asking.add(share);
+            } else if (isSmall) {
+                remove(share);
+            }
         }
-        if (batch.isEmpty()) {
-            askForEpochIfNeeded();
-            return;
-        }
-        List<CompletionStage<Reservation>> answers = store.reserve(batch);
-        for (int i = 0; i < batch.size(); i++) {
-            ReservationRequest request = batch.get(i);
-            Share share = asking.get(i);
-            answers.get(i).whenComplete((answer, error) -> answered(share, request, answer));
-        }
-    }
 
-    /**
-     * Without requests nobody would notice that the engine is back, or that it is another one: growth after that would have to
-     * wait for the end of the grace then.
-     */
-    private void askForEpochIfNeeded() {
-        int connections = store.connections();
-        synchronized (this) {
-            if (!failing && connections == seenConnections || waitsForEpoch) {
+        /** As for a client that only this node has: whether that can be had is what clients will meet. */
+        private void add(Slice slice) {
+            if (!left) {
+                slice.probed(now);
+                asked.add(new ReservationRequest(
+                        slice.number(), name, "node-" + name, number.incrementAndGet(), 1, 0, 1, 0, 1));
+                asking.add(null);
+            }
+        }
+
+        private void send() {
+            if (asked.isEmpty()) {
                 return;
             }
-            waitsForEpoch = true;
-        }
-        store.epoch().whenComplete((now, error) -> noteEpoch(now, connections));
-    }
-
-    private void noteEpoch(String now, int connections) {
-        boolean forgotten = false;
-        synchronized (this) {
-            waitsForEpoch = false;
-            noteAnswer(now != null);
-            if (now != null) {
-                seenConnections = connections;
-                forgotten = note(now);
+            List<CompletionStage<Reservation>> answers = store.reserve(asked);
+            for (int i = 0; i < asked.size(); i++) {
+                ReservationRequest request = asked.get(i);
+                Share share = asking.get(i);
+                answers.get(i).whenComplete((answer, error) -> {
+                    if (answer == null) {
+                        failed(share, request, awake, error);
+                    } else {
+                        answered(share, request, answer);
+                    }
+                });
             }
-        }
-        if (forgotten) {
-            listener.forgotten();
         }
     }
 
-    /** @return {@code null} if there is nothing to ask for */
-    private ReservationRequest request(Cidr client, Share share, boolean leaving, long now) {
-        int limit = node.limits().limitFor(client);
-        int open = node.open(client);
-        int held = share.reservation.held(now);
-        int free = node.limits().freeOf(limit);
-        int wanted = limit == 0 ? 0 : wanted(open, held, free, limit);
-        int had = held;
-        share.inDemand = false;
-        if (leaving) {
-            wanted = Math.min(wanted, Math.min(open, held));
-        } else if (inGrace) {
-            // What is open beyond what is free was held, even if another has taken all of it since.
-            had = open > free ? Math.max(open, held) : held;
-            wanted = Math.min(wanted, had);
-        }
-        if (wanted == 0 && held == 0 && !share.excess) {
-            if (!inGrace) {
-                shares.remove(client);
-            }
-            return null;
-        }
-        share.excess = false;
-        share.askedInGrace = inGrace;
-        share.asked = true;
-        share.waiting = true;
-        share.askedNanos = now;
-        ReservationRequest request = share.reservation.ask(++number, wanted, had, limit, now);
-        if (wanted < held) {
-            // What was admitted by what was held until now is not given back.
-            int settled = Math.min(node.open(client), held);
-            if (settled > wanted) {
-                request = share.reservation.ask(++number, settled, settled, limit, now);
+    private void noteConnection() {
+        int connections = store.connections();
+        if (!store.isConnected()) {
+            for (Slice slice : slices) {
+                slice.failed(awakeNanos);
             }
         }
-        return request;
+        if (connections != seenConnections) {
+            // It may be another engine, or one that has lost what it knew.
+            seenConnections = connections;
+            for (Slice slice : slices) {
+                slice.probeAtOnce();
+            }
+        }
     }
 
-    /** Twice what is open, and some more; less only if it is much less than what is held. */
-    private static int wanted(int open, int held, int free, int limit) {
-        int enough = Math.min(limit, 2 * open + free / 2);
-        if (4 * open < free) {
-            return 0;
+    private void probeAll() {
+        for (Slice slice : slices) {
+            slice.probe();
         }
-        boolean grows = 2 * open >= Math.max(free, held);
-        boolean shrinks = 4 * open < held;
-        return grows || shrinks || held == 0 ? enough : Math.min(limit, held);
+    }
+
+    private void probe(Batch batch) {
+        long interval = Math.min(leaseNanos / PROBES_IN_A_LEASE, MOST_PROBE_NANOS);
+        if (batch.now - probedNanos >= interval) {
+            probedNanos = batch.now;
+            slices[nextProbe++ % slices.length].probe();
+        }
+        for (Slice slice : slices) {
+            if (slice.look(batch.now, batch.awake, patienceNanos)) {
+                batch.add(slice);
+            }
+        }
+    }
+
+    private void failed(Share share, ReservationRequest request, long awake, Throwable error) {
+        failed.increment();
+        if (share != null) {
+            synchronized (share) {
+                share.failed(request);
+            }
+        }
+        if (slices[request.slice()].failed(awake)) {
+            // If it is not this slice alone, its clients are not the only ones that have to know.
+            probeAll();
+        }
+        listener.failed(store.reason(error));
     }
 
     private void answered(Share share, ReservationRequest request, Reservation answer) {
-        boolean forgotten;
-        boolean differ;
-        synchronized (this) {
-            noteAnswer(answer != null);
-            if (answer == null) {
-                return;
+        long now = nanoTime.getAsLong();
+        lastAnswerNanos = now;
+        boolean forgotten = slices[request.slice()].answered(answer.epoch(), now);
+        Share.Outcome outcome = share == null ? null : settle(share, request, answer, now);
+        if (forgotten) {
+            probeAll();
+            long told = forgottenNanos.get();
+            if (now - told >= leaseNanos && forgottenNanos.compareAndSet(told, now)) {
+                listener.forgotten();
             }
-            forgotten = note(answer.epoch());
-            differ =
-                    settle(share, request, answer) && answer.otherLimit() > 0 && answer.otherLimit() != request.limit();
         }
-        if (forgotten) {
-            listener.forgotten();
-        }
-        if (differ) {
-            listener.limitsDiffer(Cidr.parse(request.client()), request.limit(), answer.otherLimit());
+        if (outcome != null
+                && outcome != Share.Outcome.OVERTAKEN
+                && answer.otherLimit() > 0
+                && answer.otherLimit() != request.limit()) {
+            listener.limitsDiffer(share.client(), request.limit(), answer.otherLimit());
         }
     }
 
-    /** {@return whether it is the answer to the latest request} */
-    private boolean settle(Share share, ReservationRequest request, Reservation answer) {
-        boolean knowing = !inGrace || share.askedInGrace;
-        Reservation usable = knowing ? answer : answer.atMost(request.held());
-        if (!share.reservation.answered(request.number(), usable)) {
-            return false;
+    private Share.Outcome settle(Share share, ReservationRequest request, Reservation answer, long now) {
+        Share.Outcome outcome;
+        synchronized (share) {
+            outcome = share.answered(request, answer, now, awakeNanos);
         }
-        share.waiting = false;
-        share.excess = usable != answer;
-        share.asked = share.asked && !share.excess;
-        boolean nothingMore = answer.connections() <= request.held() && answer.connections() < request.wanted();
-        share.denials = nothingMore ? share.denials + 1 : 0;
-        denied += nothingMore ? 1 : 0;
-        granted += usable.connections() > request.held() ? 1 : 0;
-        return true;
+        switch (outcome) {
+            case MORE -> granted.increment();
+            case NOTHING_MORE -> denied.increment();
+            default -> {}
+        }
+        return outcome;
     }
 
-    /** {@return whether the engine has forgotten everything since the last answer} */
-    private boolean note(String now) {
-        boolean forgotten = epoch != null && !epoch.equals(now);
-        if (forgotten) {
-            inGrace = true;
-            graceEndNanos = lastAnswerNanos + leaseNanos;
-            // The sooner the engine knows of them, the less others can take of them.
-            shares.values().forEach(share -> share.asked = false);
+    /** Takes a quarter of the shares from those with the fewest connections, if there are too many. */
+    private void makeRoom() {
+        if (shareCount.get() < MOST_SHARES) {
+            leastOpen = shareCount.get() < MOST_SHARES / 2 ? 0 : leastOpen;
+            return;
         }
-        epoch = now;
-        return forgotten;
+        List<Sized> all = new ArrayList<>(MOST_SHARES);
+        shares.values().forEach(share -> all.add(new Sized(share, node.open(share.client()))));
+        all.sort(Comparator.comparingInt(Sized::open));
+        List<Sized> smallest = all.subList(0, all.size() / 4);
+        smallest.forEach(one -> remove(one.share));
+        leastOpen = smallest.get(smallest.size() - 1).open + 1;
+        listener.tooMany();
     }
 
-    private synchronized void noteAnswer(boolean answered) {
-        if (answered) {
-            failing = false;
-            lastAnswerNanos = nanoTime.getAsLong();
-        } else if (!failing) {
-            failingSinceNanos = nanoTime.getAsLong();
-            failing = true;
-        }
-    }
+    private record Sized(Share share, int open) {}
 }

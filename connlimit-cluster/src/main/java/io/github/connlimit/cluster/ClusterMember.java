@@ -4,19 +4,25 @@ import io.github.connlimit.Cidr;
 import io.github.connlimit.ClusterLimits;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ClusterSnapshot;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Pattern;
 
 /**
- * One node of a cluster, with a thread of its own that talks to the engine. It sleeps while no client needs a reservation, but
- * for a look each second whether the engine has gone.
+ * One node of a cluster, with a thread of its own that talks to the engine. While no client needs a reservation, it looks each
+ * second, or more often if leases are short, whether the engine has gone.
  */
 final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener {
 
     private static final System.Logger LOGGER = System.getLogger(ClusterMember.class.getName());
     private static final long LEAST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-    private static final long IDLE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long MOST_IDLE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final int IDLE_PAUSES_IN_A_LEASE = 10;
     private static final long TELL_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
 
     /** Two looks of an idle node: if the first request fails, it is the third look that sees the second one's answer. */
@@ -25,22 +31,38 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
     /** For how long the log waits for a reason: an attempt to connect takes up to 2 seconds. */
     private static final long REASON_NANOS = TimeUnit.SECONDS.toNanos(3);
 
+    /** So many reasons at most, each of which is told once, until all is well again. What an engine says has no end. */
+    private static final int MOST_REASONS = 8;
+
+    private static final Pattern CODE = Pattern.compile("[A-Z]{2,20}");
+
     private final ClusterNode node;
     private final ReservationStore store;
     private final String engine;
     private final ClusterCoordinator coordinator;
     private final Thread thread;
+    private final long idlePauseNanos;
+
+    /** Why the engine has not done what it was asked for, since all was well, by its own words. */
+    private final Set<String> reasons = ConcurrentHashMap.newKeySet();
+
     private volatile boolean inDemand;
     private volatile boolean closed;
 
-    /** Whether the log says that the engine has gone. Used by the thread only, as the next one. */
+    /** What the log says, since all was well. Used by the thread only, as the next ones. */
+    private final Set<String> said = new HashSet<>();
+
+    /** Whether the log says that the engine has gone. */
     private boolean saidGone;
 
     /** When the engine was there for the last time. */
     private long thereNanos = System.nanoTime();
 
-    /** When the log told of differing limits. Guarded by this. */
-    private long saidDifferNanos = System.nanoTime() - TELL_AGAIN_NANOS;
+    /** When the log told of differing limits. */
+    private final AtomicLong saidDifferNanos = new AtomicLong(System.nanoTime() - TELL_AGAIN_NANOS);
+
+    /** When the log told of too many clients. */
+    private final AtomicLong saidTooManyNanos = new AtomicLong(System.nanoTime() - TELL_AGAIN_NANOS);
 
     private ClusterMember(ClusterNode node, String name, String engine, ReservationStore store) {
         this.node = node;
@@ -48,6 +70,8 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         this.engine = engine;
         this.coordinator =
                 new ClusterCoordinator(name, store, node, node.limits().leaseTime(), this, System::nanoTime);
+        this.idlePauseNanos =
+                Math.min(MOST_IDLE_PAUSE_NANOS, node.limits().leaseTime().toNanos() / IDLE_PAUSES_IN_A_LEASE);
         this.thread = new Thread(this::run, "connlimit-cluster");
         thread.setDaemon(true);
     }
@@ -88,7 +112,7 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
 
     @Override
     public void limitsDiffer(Cidr client, int limit, int otherLimit) {
-        if (isToSayThatLimitsDiffer()) {
+        if (isToSayAgain(saidDifferNanos)) {
             LOGGER.log(
                     System.Logger.Level.WARNING,
                     "the nodes of cluster " + node.limits().clusterName() + " differ in the limit of " + client + ": "
@@ -96,20 +120,38 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         }
     }
 
-    private synchronized boolean isToSayThatLimitsDiffer() {
+    @Override
+    public void tooMany() {
+        if (isToSayAgain(saidTooManyNanos)) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "more than " + ClusterCoordinator.MOST_SHARES + " clients of cluster "
+                            + node.limits().clusterName() + " need a reservation; those with the fewest connections do"
+                            + " without, onClusterError="
+                            + node.limits().toSettings().get("onClusterError"));
+        }
+    }
+
+    private static boolean isToSayAgain(AtomicLong saidNanos) {
+        long said = saidNanos.get();
         long now = System.nanoTime();
-        boolean due = now - saidDifferNanos >= TELL_AGAIN_NANOS;
-        saidDifferNanos = due ? now : saidDifferNanos;
-        return due;
+        return now - said >= TELL_AGAIN_NANOS && saidNanos.compareAndSet(said, now);
     }
 
     @Override
     public void forgotten() {
         LOGGER.log(
                 System.Logger.Level.WARNING,
-                engine + " has forgotten all reservations; for "
+                engine + " has forgotten reservations; for "
                         + node.limits().leaseTime().toMillis()
-                        + " ms no client gets more than it has, while the nodes put theirs back");
+                        + " ms no client of these gets more than it has, while the nodes put theirs back");
+    }
+
+    @Override
+    public void failed(String reason) {
+        if (isCode(reason) && reasons.size() < MOST_REASONS) {
+            reasons.add(reason);
+        }
     }
 
     private void run() {
@@ -124,7 +166,7 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
                 }
             }
             pause(began + LEAST_PAUSE_NANOS, false);
-            long most = coordinator.isNeeded() ? PAUSE_NANOS : IDLE_PAUSE_NANOS;
+            long most = coordinator.isNeeded() ? PAUSE_NANOS : idlePauseNanos;
             pause(began + most, true);
         }
     }
@@ -133,6 +175,8 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         long left = until - System.nanoTime();
         while (left > 0 && !closed && !(whileIdle && inDemand)) {
             LockSupport.parkNanos(this, left);
+            // Nobody has a reason to interrupt it. If it stayed so, it would not pause any more.
+            Thread.interrupted();
             left = until - System.nanoTime();
         }
     }
@@ -142,20 +186,41 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         long now = System.nanoTime();
         if (!coordinator.isFailing() && store.isConnected()) {
             thereNanos = now;
+            reasons.clear();
+            said.clear();
         }
         long goneNanos = now - thereNanos;
-        String failure = store.failure();
-        if (saidGone && goneNanos < GONE_NANOS) {
+        if (goneNanos >= GONE_NANOS) {
+            sayGone(goneNanos);
+        } else if (saidGone) {
             saidGone = false;
             LOGGER.log(System.Logger.Level.INFO, engine + " answers again");
-        } else if (!saidGone && goneNanos >= (failure.isEmpty() ? REASON_NANOS : GONE_NANOS)) {
-            saidGone = true;
-            LOGGER.log(System.Logger.Level.WARNING, goneMessage(failure));
         }
     }
 
-    private String goneMessage(String failure) {
-        return engine + " does not answer" + (failure.isEmpty() ? "" : " (" + failure + ")")
+    private void sayGone(long goneNanos) {
+        String failure = store.failure();
+        for (String reason : reasons) {
+            if (said.add(reason)) {
+                saidGone = true;
+                LOGGER.log(System.Logger.Level.WARNING, goneMessage("does not reserve", reason));
+            }
+        }
+        boolean news = !saidGone || isCode(failure) && !said.contains(failure) && said.size() < MOST_REASONS;
+        if (news && (!failure.isEmpty() || goneNanos >= REASON_NANOS)) {
+            said.add(failure);
+            saidGone = true;
+            LOGGER.log(System.Logger.Level.WARNING, goneMessage("does not answer", failure));
+        }
+    }
+
+    /** Whether an engine says so. What the network says goes on and on, in other words each time. */
+    private static boolean isCode(String reason) {
+        return CODE.matcher(reason).matches();
+    }
+
+    private String goneMessage(String what, String reason) {
+        return engine + " " + what + (reason.isEmpty() ? "" : " (" + reason + ")")
                 + "; reservations hold for "
                 + node.limits().leaseTime().toMillis() + " ms, then onClusterError="
                 + node.limits().toSettings().get("onClusterError");

@@ -13,6 +13,7 @@ final class HeldReservation {
 
     private final String node;
     private final String client;
+    private final int slice;
     private final long leaseNanos;
     private long latestNumber;
     private long latestSentNanos;
@@ -23,6 +24,7 @@ final class HeldReservation {
     HeldReservation(String node, String client, long leaseNanos) {
         this.node = node;
         this.client = client;
+        this.slice = ReservationStore.slice(client);
         this.leaseNanos = leaseNanos;
     }
 
@@ -32,19 +34,28 @@ final class HeldReservation {
         return now.connections > 0 && nowNanos - now.endNanos < 0 ? now.connections : 0;
     }
 
+    /** {@return the slice of the client} */
+    int slice() {
+        return slice;
+    }
+
     /**
-     * Makes the next request, which is about to be sent. What is held beyond what is wanted is not from now on.
+     * Makes the next request, which is about to be sent. What is held beyond what is wanted is not from now on, and
+     * nothing is held if that would be of no use.
      *
      * @param number larger than that of each earlier request of this node
+     * @param needed what is missed if it is not granted
+     * @param least fewer are of no use
      * @param had what the node holds, or held before the engine gave it to another: it has it back at once, if there is so
      *     much left
      */
-    ReservationRequest ask(long number, int wanted, int had, int limit, long nowNanos) {
+    ReservationRequest ask(long number, int wanted, int needed, int least, int had, int limit, long nowNanos) {
         int connections = Math.min(held(nowNanos), wanted);
-        held = new Held(connections, held.endNanos);
+        held = new Held(connections < least ? 0 : connections, held.endNanos);
         latestNumber = number;
         latestSentNanos = nowNanos;
-        return new ReservationRequest(node, client, number, wanted, Math.min(had, wanted), limit);
+        return new ReservationRequest(
+                slice, node, client, number, wanted, Math.min(needed, wanted), least, Math.min(had, wanted), limit);
     }
 
     /**

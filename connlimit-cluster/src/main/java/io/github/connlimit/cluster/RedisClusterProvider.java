@@ -50,10 +50,7 @@ public final class RedisClusterProvider implements ClusterProvider {
         RedisConnection connection = client == null ? connect(uri, limits) : RedisConnection.by(client);
         String engine = client == null ? limits.clusterUri() : "the Redis of the application";
         return ClusterMember.join(
-                node,
-                name,
-                engine,
-                new RedisReservationStore(connection, limits.clusterName(), name, limits.leaseTime()));
+                node, name, engine, new RedisReservationStore(connection, limits.clusterName(), limits.leaseTime()));
     }
 
     private static RedisConnection connect(String uri, ConnectionLimits limits) {

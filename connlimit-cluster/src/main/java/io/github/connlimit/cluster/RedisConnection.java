@@ -22,17 +22,24 @@ import java.net.SocketAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
- * A connection to one Redis or Valkey, by Sentinel, or to a Redis Cluster. It is made again when it has ended, and when it is
- * there but has not answered for a while: what was cut off silently would otherwise come back as late as TCP tries again. How
- * patient a client of the application is does not matter. This class is thread-safe, and never waits.
+ * A connection to one Redis or Valkey, by Sentinel, or to a Redis Cluster. It is made again when it has ended, when
+ * it is there but has not answered for a while, and when the engine says that another one is to be asked: what was cut off
+ * silently would otherwise come back as late as TCP tries again, and a primary that has become a replica never. How patient a
+ * client of the application is does not matter. This class is thread-safe, and never waits.
  *
  * <p>Lettuce is never called with the monitor held: some of its calls wait for its own threads, and those tell of answers here.
  */
@@ -50,6 +57,17 @@ final class RedisConnection implements AutoCloseable {
     /** After so many batches without an answer, one after the other. */
     private static final int MOST_UNANSWERED = 3;
 
+    /** If some of a batch are answered and others not, Lettuce has that long to find another node by itself. */
+    private static final long PARTIAL_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    /** By these, an engine says that another one is to be asked, or that the connection is not what it was. */
+    private static final Set<String> ELSEWHERE = Set.of("READONLY", "MOVED", "CLUSTERDOWN", "MASTERDOWN", "NOAUTH");
+
+    /** What an error is called. Those in a script may have it within their text, or not at all. */
+    private static final Pattern CODE = Pattern.compile("^([A-Z]{2,20})\\b|: -?([A-Z]{2,20}) ");
+
+    private static final String NOT_ALLOWED = "The user executing the script";
+
     /**
      * So long after {@link #close}, a connection by a client of the application is closed; the application may shut its client
      * down before. And so long, a client of its own waits for its connection to be closed.
@@ -62,7 +80,13 @@ final class RedisConnection implements AutoCloseable {
     private final Runnable end;
 
     // Guarded by this, as all that follows.
+
+    /** What is used until {@link #connecting} has come to something better; {@code null} if there never was any. */
+    private StatefulConnection<String, String> present;
+
+    /** The latest attempt. */
     private CompletableFuture<StatefulConnection<String, String>> connecting = new CompletableFuture<>();
+
     private long connectingNanos = System.nanoTime();
     private int connections;
     private int unanswered;
@@ -80,26 +104,23 @@ final class RedisConnection implements AutoCloseable {
     }
 
     private void connect(CompletableFuture<StatefulConnection<String, String>> made) {
-        attempt()
-                .thenApply(connection -> {
-                    connection.addListener(new RedisConnectionStateListener() {
-                        @Override
-                        public void onRedisConnected(RedisChannelHandler<?, ?> again, SocketAddress address) {
-                            if (!notedAgain(made)) {
-                                connection.closeAsync();
-                            }
-                        }
-                    });
-                    return connection;
-                })
-                .whenComplete((connection, error) -> {
-                    noteConnecting(error);
-                    if (error == null) {
-                        made.complete(connection);
-                    } else {
-                        made.completeExceptionally(error);
+        attempt().whenComplete((connection, error) -> {
+            StatefulConnection<String, String> replaced = note(connection, error);
+            if (error != null) {
+                made.completeExceptionally(error);
+                return;
+            }
+            connection.addListener(new RedisConnectionStateListener() {
+                @Override
+                public void onRedisConnected(RedisChannelHandler<?, ?> again, SocketAddress address) {
+                    if (!notedAgain(connection)) {
+                        connection.closeAsync();
                     }
-                });
+                }
+            });
+            made.complete(connection);
+            closeLater(replaced);
+        });
     }
 
     private CompletionStage<? extends StatefulConnection<String, String>> attempt() {
@@ -111,15 +132,23 @@ final class RedisConnection implements AutoCloseable {
         }
     }
 
-    private synchronized void noteConnecting(Throwable error) {
+    /** Notes what an attempt has come to. {@return what it replaces, or {@code null}} */
+    private synchronized StatefulConnection<String, String> note(
+            StatefulConnection<String, String> connection, Throwable error) {
         // A connection that the engine ends at once may be gone before Lettuce looks. What it says then is no reason.
         failure = failure != null && root(error) instanceof IllegalStateException ? failure : error;
-        connections += error == null ? 1 : 0;
+        if (error != null) {
+            return null;
+        }
+        StatefulConnection<String, String> replaced = present;
+        present = connection;
+        connections++;
+        return replaced;
     }
 
     /** Lettuce has connected again by itself. {@return whether that was not too late} */
-    private synchronized boolean notedAgain(CompletableFuture<StatefulConnection<String, String>> made) {
-        boolean current = !closed && connecting == made;
+    private synchronized boolean notedAgain(StatefulConnection<String, String> connection) {
+        boolean current = !closed && present == connection;
         connections += current ? 1 : 0;
         return current;
     }
@@ -136,9 +165,12 @@ final class RedisConnection implements AutoCloseable {
 
     /** Waits for the connection: what the client connects to is known to the client only, and by this way only. */
     private static StatefulConnection<String, String> connect(AbstractRedisClient client) {
-        return client instanceof RedisClusterClient cluster
-                ? cluster.connect(StringCodec.UTF8)
-                : batching(((RedisClient) client).connect(StringCodec.UTF8));
+        if (client instanceof RedisClusterClient cluster) {
+            // What it knows may be why there is another attempt.
+            cluster.refreshPartitions();
+            return cluster.connect(StringCodec.UTF8);
+        }
+        return batching(((RedisClient) client).connect(StringCodec.UTF8));
     }
 
     private static void inThread(Runnable task) {
@@ -209,17 +241,16 @@ final class RedisConnection implements AutoCloseable {
 
     /** {@return the connection, or {@code null} while there is none that is open} */
     private StatefulConnection<String, String> connection() {
-        CompletableFuture<StatefulConnection<String, String>> latest = latest();
-        StatefulConnection<String, String> present = latest.isCompletedExceptionally() ? null : latest.getNow(null);
-        if (isOpen(present)) {
-            return present;
+        StatefulConnection<String, String> used = present();
+        if (isOpen(used)) {
+            return used;
         }
-        connectAgain(latest);
+        connectAgain(RETRY_NANOS);
         return null;
     }
 
-    private synchronized CompletableFuture<StatefulConnection<String, String>> latest() {
-        return connecting;
+    private synchronized StatefulConnection<String, String> present() {
+        return present;
     }
 
     private static boolean isOpen(StatefulConnection<String, String> connection) {
@@ -229,26 +260,54 @@ final class RedisConnection implements AutoCloseable {
                 : connection != null && connection.isOpen();
     }
 
-    /** In place of the latest attempt, if that has ended, and was not a moment ago. */
-    private void connectAgain(CompletableFuture<StatefulConnection<String, String>> latest) {
+    /**
+     * In place of what is there, if the latest attempt has ended, and has not begun a moment ago. What is there is used until
+     * the new one is.
+     */
+    private void connectAgain(long momentNanos) {
         CompletableFuture<StatefulConnection<String, String>> next = new CompletableFuture<>();
         synchronized (this) {
             long now = System.nanoTime();
-            if (closed || connecting != latest || !latest.isDone() || now - connectingNanos < RETRY_NANOS) {
+            if (closed || !connecting.isDone() || now - connectingNanos < momentNanos) {
                 return;
             }
             connecting = next;
             connectingNanos = now;
             unanswered = 0;
         }
-        close(latest);
         connect(next);
     }
 
-    /** Also if it is not there yet. One that has ended is not closed: Lettuce would warn of that. */
-    private static CompletableFuture<Void> close(CompletableFuture<StatefulConnection<String, String>> connecting) {
-        return connecting.thenCompose(
-                connection -> isOpen(connection) ? connection.closeAsync() : CompletableFuture.completedFuture(null));
+    /** Nothing comes by it any more. {@return what is to be closed, or {@code null}} */
+    private synchronized StatefulConnection<String, String> dropPresent() {
+        StatefulConnection<String, String> dropped = closed ? null : present;
+        present = closed ? present : null;
+        return dropped;
+    }
+
+    /** Answers may still be on their way. */
+    private static void closeLater(StatefulConnection<String, String> replaced) {
+        if (replaced != null) {
+            CompletableFuture.delayedExecutor(CLOSE_SECONDS, TimeUnit.SECONDS).execute(() -> close(replaced));
+        }
+    }
+
+    /** One that has ended is not closed: Lettuce would warn of that. */
+    private static CompletableFuture<Void> close(StatefulConnection<String, String> connection) {
+        return isOpen(connection) ? connection.closeAsync() : CompletableFuture.completedFuture(null);
+    }
+
+    /** Also what is not there yet. */
+    private CompletableFuture<Void> closeAll() {
+        CompletableFuture<StatefulConnection<String, String>> latest;
+        StatefulConnection<String, String> used;
+        synchronized (this) {
+            latest = connecting;
+            used = present;
+        }
+        CompletableFuture<Void> next =
+                latest.thenCompose(made -> made == used ? CompletableFuture.completedFuture(null) : close(made));
+        return used == null ? next : close(used).thenCombine(next, (one, other) -> null);
     }
 
     /** {@return what sends commands, or {@code null} while there is no connection} */
@@ -267,21 +326,57 @@ final class RedisConnection implements AutoCloseable {
         }
     }
 
-    /**
-     * Says how a batch has been answered.
-     *
-     * @param error {@code null} if it was
-     */
-    void answered(Throwable error) {
-        if (noteAnswered(error) >= MOST_UNANSWERED) {
-            connectAgain(latest());
+    /** Says how a batch is answered: {@link Batch#answered} for each of its requests. */
+    Batch batch(int requests) {
+        return new Batch(requests);
+    }
+
+    /** What is asked for at once, and how it is answered. */
+    final class Batch {
+
+        private final AtomicInteger open;
+
+        /** Of those that were not carried out. */
+        private final AtomicReference<Throwable> error = new AtomicReference<>();
+
+        private final AtomicBoolean any = new AtomicBoolean();
+
+        private Batch(int requests) {
+            open = new AtomicInteger(requests);
+        }
+
+        /** @param failure {@code null} if the request was carried out */
+        void answered(Throwable failure) {
+            Throwable cause = root(failure);
+            if (cause == null || cause instanceof RedisCommandExecutionException) {
+                any.set(true);
+            }
+            if (cause != null) {
+                // What the engine says tells more than that it says nothing.
+                error.accumulateAndGet(
+                        cause, (one, next) -> one instanceof RedisCommandExecutionException ? one : next);
+            }
+            if (open.decrementAndGet() == 0) {
+                RedisConnection.this.answered(any.get(), error.get());
+            }
         }
     }
 
-    private synchronized int noteAnswered(Throwable error) {
-        failure = error;
-        unanswered = error == null ? 0 : unanswered + 1;
-        return unanswered;
+    private void answered(boolean any, Throwable error) {
+        int inARow;
+        boolean cluster;
+        synchronized (this) {
+            failure = error;
+            unanswered = any ? 0 : unanswered + 1;
+            inARow = unanswered;
+            cluster = present instanceof StatefulRedisClusterConnection;
+        }
+        if (inARow >= MOST_UNANSWERED) {
+            close(dropPresent());
+            connectAgain(RETRY_NANOS);
+        } else if (error != null && (cluster || ELSEWHERE.contains(reason(error)))) {
+            connectAgain(cluster ? PARTIAL_NANOS : RETRY_NANOS);
+        }
     }
 
     boolean isOpen() {
@@ -290,15 +385,31 @@ final class RedisConnection implements AutoCloseable {
 
     /** {@return why there is no connection, or no answer; empty if that is not known, or there is} */
     synchronized String failure() {
-        Throwable cause = root(failure);
+        return reason(failure);
+    }
+
+    /** {@return what an error is called, without any secret; empty if it only took too long, or there is none} */
+    static String reason(Throwable error) {
+        Throwable cause = root(error);
         if (cause == null || cause instanceof TimeoutException) {
             return "";
         }
         String message = String.valueOf(cause.getMessage());
-        // What follows the word that names it may be what was sent, and so the password.
         return cause instanceof RedisCommandExecutionException
-                ? message.split(" ", 2)[0]
+                ? code(message)
                 : cause.getClass().getSimpleName() + ": " + message;
+    }
+
+    /** What is around the word that names the error may be what was sent, and so the password. */
+    private static String code(String message) {
+        if (message.contains(NOT_ALLOWED)) {
+            return "NOPERM";
+        }
+        String code = "";
+        for (Matcher matcher = CODE.matcher(message); matcher.find() && (code.isEmpty() || code.equals("ERR")); ) {
+            code = matcher.group(1) == null ? matcher.group(2) : matcher.group(1);
+        }
+        return code.isEmpty() ? "ERR" : code;
     }
 
     private static Throwable root(Throwable error) {
@@ -321,7 +432,7 @@ final class RedisConnection implements AutoCloseable {
         }
         if (end == null) {
             // If the client is shut down next, that closes the connection, and Lettuce would warn of a second time.
-            CompletableFuture.delayedExecutor(CLOSE_SECONDS, TimeUnit.SECONDS).execute(() -> close(latest()));
+            CompletableFuture.delayedExecutor(CLOSE_SECONDS, TimeUnit.SECONDS).execute(this::closeAll);
         } else {
             inThread(this::end);
         }
@@ -330,7 +441,7 @@ final class RedisConnection implements AutoCloseable {
     /** The connection first: a client alone closes those to the nodes of a Redis Cluster twice, and warns. It waits. */
     private void end() {
         try {
-            close(latest()).get(CLOSE_SECONDS, TimeUnit.SECONDS);
+            closeAll().get(CLOSE_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException | ExecutionException | TimeoutException notConnected) {
             // The client closes what there is.
         } finally {

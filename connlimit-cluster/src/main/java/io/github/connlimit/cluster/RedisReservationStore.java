@@ -2,7 +2,6 @@ package io.github.connlimit.cluster;
 
 import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.ScriptOutputType;
-import io.lettuce.core.SetArgs;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
 import io.lettuce.core.codec.Base16;
 import java.io.IOException;
@@ -16,33 +15,31 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Reservations in Redis or Valkey: a hash for each client, which ends by itself with its last lease, and one key for the epoch,
- * which is made anew by whoever finds that it has gone.
+ * Reservations in Redis or Valkey: a hash for each client, which ends by itself with its last lease, and a key for the epoch
+ * of each slice. All keys of a slice have one hash tag, so that one node of a Redis Cluster has them.
  */
 final class RedisReservationStore implements ReservationStore {
+
+    /** What the keys begin with, and the version of what is in them: nodes that know another format have other keys. */
+    private static final String PREFIX = "connlimit:1:{";
 
     private static final String SCRIPT = script();
     private static final String DIGEST = Base16.digest(SCRIPT.getBytes(StandardCharsets.UTF_8));
 
     private final RedisConnection connection;
-    private final String prefix;
-    private final String node;
+    private final String cluster;
     private final String lease;
     private final long patienceMillis;
-    private final AtomicLong batches = new AtomicLong();
 
     /**
      * @param cluster a name that all nodes with the same limits share
-     * @param node a name that no other node has, and none has had before
      * @param lease how long a reservation lasts
      */
-    RedisReservationStore(RedisConnection connection, String cluster, String node, Duration lease) {
+    RedisReservationStore(RedisConnection connection, String cluster, Duration lease) {
         this.connection = connection;
-        this.prefix = "connlimit:" + cluster + ":";
-        this.node = node;
+        this.cluster = cluster;
         this.lease = Long.toString(lease.toMillis());
         this.patienceMillis = ClusterCoordinator.patience(lease).toMillis();
     }
@@ -63,37 +60,43 @@ final class RedisReservationStore implements ReservationStore {
             requests.forEach(request -> answers.add(CompletableFuture.failedFuture(notConnected())));
             return answers;
         }
-        CompletionStage<String> epoch = epoch(commands);
+        RedisConnection.Batch batch = connection.batch(requests.size());
         for (ReservationRequest request : requests) {
-            answers.add(commands.<List<Long>>evalsha(DIGEST, ScriptOutputType.MULTI, keys(request), values(request))
-                    .handle((answer, error) -> isUnknown(error) ? load(commands, request) : settled(answer, error))
-                    .thenCompose(answer -> answer)
-                    .thenCombine(epoch, RedisReservationStore::reservation)
+            CompletableFuture<Reservation> answer = commands.<List<Object>>evalsha(
+                            DIGEST, ScriptOutputType.MULTI, keys(request), values(request))
+                    .handle((read, error) -> isUnknown(error) ? load(commands, request) : settled(read, error))
+                    .thenCompose(read -> read)
+                    .thenApply(read -> reservation(read, request))
                     .toCompletableFuture()
-                    .orTimeout(patienceMillis, TimeUnit.MILLISECONDS));
+                    .orTimeout(patienceMillis, TimeUnit.MILLISECONDS);
+            answers.add(answer);
+            answer.whenComplete((read, error) -> batch.answered(error));
         }
         connection.flush();
         return answers;
     }
 
-    /** Before all requests of a batch: what they are answered by cannot be from before this epoch. */
-    private CompletionStage<String> epoch(RedisClusterAsyncCommands<String, String> commands) {
-        String key = prefix + "epoch";
-        commands.set(key, node + ":" + batches.incrementAndGet(), SetArgs.Builder.nx());
-        CompletableFuture<String> epoch = commands.get(key)
-                .thenApply(value -> value == null ? "" : value)
-                .toCompletableFuture()
-                .orTimeout(patienceMillis, TimeUnit.MILLISECONDS);
-        epoch.whenComplete((value, error) -> connection.answered(error));
-        return epoch;
+    /** What an engine says need not be what the script would. */
+    private static Reservation reservation(List<Object> answer, ReservationRequest request) {
+        Reservation read = new Reservation(
+                number(answer.get(0)),
+                number(answer.get(1)),
+                number(answer.get(2)),
+                number(answer.get(3)),
+                number(answer.get(4)),
+                (String) answer.get(5));
+        boolean possible = read.isLate() || read.connections() >= 0 && read.connections() <= request.wanted();
+        if (!possible || read.epoch() == null) {
+            throw new IllegalStateException("an answer that cannot be");
+        }
+        return read;
     }
 
-    private static Reservation reservation(List<Long> answer, String epoch) {
-        return new Reservation(
-                Math.toIntExact(answer.get(0)), Math.toIntExact(answer.get(1)), Math.toIntExact(answer.get(2)), epoch);
+    private static int number(Object part) {
+        return Math.toIntExact((Long) part);
     }
 
-    private static CompletionStage<List<Long>> settled(List<Long> answer, Throwable error) {
+    private static CompletionStage<List<Object>> settled(List<Object> answer, Throwable error) {
         return error == null ? CompletableFuture.completedFuture(answer) : CompletableFuture.failedFuture(error);
     }
 
@@ -103,16 +106,17 @@ final class RedisReservationStore implements ReservationStore {
         return cause instanceof RedisNoScriptException;
     }
 
-    private CompletionStage<List<Long>> load(
+    private CompletionStage<List<Object>> load(
             RedisClusterAsyncCommands<String, String> commands, ReservationRequest request) {
-        CompletionStage<List<Long>> answer =
+        CompletionStage<List<Object>> answer =
                 commands.eval(SCRIPT, ScriptOutputType.MULTI, keys(request), values(request));
         connection.flush();
         return answer;
     }
 
     private String[] keys(ReservationRequest request) {
-        return new String[] {prefix + request.client()};
+        String slice = PREFIX + request.slice() + "}:" + cluster;
+        return new String[] {slice + ":" + request.client(), slice};
     }
 
     private String[] values(ReservationRequest request) {
@@ -120,25 +124,21 @@ final class RedisReservationStore implements ReservationStore {
             request.node(),
             Long.toString(request.number()),
             Integer.toString(request.wanted()),
+            Integer.toString(request.needed()),
+            Integer.toString(request.least()),
             Integer.toString(request.held()),
             Integer.toString(request.limit()),
             lease
         };
     }
 
-    @Override
-    public CompletionStage<String> epoch() {
-        RedisClusterAsyncCommands<String, String> commands = connection.commands();
-        if (commands == null) {
-            return CompletableFuture.failedFuture(notConnected());
-        }
-        CompletionStage<String> epoch = epoch(commands);
-        connection.flush();
-        return epoch;
-    }
-
     private static IOException notConnected() {
         return new IOException("there is no connection to the engine");
+    }
+
+    @Override
+    public String reason(Throwable error) {
+        return connection.isOpen() ? RedisConnection.reason(error) : "";
     }
 
     @Override

@@ -9,7 +9,8 @@ import java.util.concurrent.CompletionStage;
  *
  * <ul>
  *   <li>those of all nodes whose leases last never exceed the limit, if all nodes ask with the same one;
- *   <li>a node that wants more gets half of what is left, rounded up, and at most what it wants;
+ *   <li>a node that wants more gets half of what is left, rounded up, or the least that is of use to it; at most what it wants,
+ *       and nothing if there is not even the least;
  *   <li>a lease begins when the request is carried out, and so ends no sooner than one that is counted from the moment in
  *       which the request was sent.
  * </ul>
@@ -19,6 +20,17 @@ import java.util.concurrent.CompletionStage;
 interface ReservationStore extends AutoCloseable {
 
     /**
+     * Clients are dealt out to so many slices, by what they are called. The store keeps a slice as one: it is lost as one, too.
+     */
+    int SLICES = 64;
+
+    /** {@return the slice of a client, the same on each node} */
+    static int slice(String client) {
+        int hash = client.hashCode();
+        return (hash ^ hash >>> 16) & SLICES - 1;
+    }
+
+    /**
      * Asks for reservations, each of which begins a new lease.
      *
      * @param requests for different clients
@@ -26,8 +38,8 @@ interface ReservationStore extends AutoCloseable {
      */
     List<CompletionStage<Reservation>> reserve(List<ReservationRequest> requests);
 
-    /** {@return the epoch, as in an answer; fails if there is none in time} */
-    CompletionStage<String> epoch();
+    /** {@return the reason of a failed answer in a few words, without any secret; empty if there was none in time} */
+    String reason(Throwable error);
 
     /** {@return whether there is a connection to the engine, whether it answers or not} */
     boolean isConnected();

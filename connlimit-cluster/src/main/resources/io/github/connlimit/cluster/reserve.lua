@@ -1,31 +1,77 @@
 -- Reserves connections of one client for one node, in one step.
---   KEYS[1]  a hash with a field for each node: "reserved until number limit"
---   ARGV     node, number, wanted, held, limit, length of the lease in ms
--- Returns what the node has now, what is left to reserve by anybody, and the limit of a node with another one, or 0.
+--   KEYS[1]  a hash with a field for each node: "reserved until number limit lacking lease"
+--   KEYS[2]  the epoch of the client's slice, made anew by whoever finds that it has gone
+--   ARGV     node, number, wanted, needed, least, held, limit, length of the lease in ms
+-- Returns what the node has now, what is left to reserve by anybody, what others lack, in how many ms the first of the others'
+-- reservations ends if it is not renewed, or 0, the limit of a node with another one, or 0, and the epoch.
 local node, number = ARGV[1], tonumber(ARGV[2])
-local wanted, held = tonumber(ARGV[3]), tonumber(ARGV[4])
-local limit, lease = tonumber(ARGV[5]), tonumber(ARGV[6])
+local wanted, needed, least = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local held, limit, lease = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local others, mine, last, another = 0, 0, now + lease, 0
-local fields = redis.call('HGETALL', KEYS[1])
+local epoch = redis.pcall('GET', KEYS[2])
+if type(epoch) == 'table' and not string.find(epoch.err, 'WRONGTYPE', 1, true) then
+  return epoch
+end
+if type(epoch) ~= 'string' or #epoch > 100 then
+  epoch = node .. ':' .. ARGV[2]
+  redis.call('SET', KEYS[2], epoch)
+end
+
+local fields = redis.pcall('HGETALL', KEYS[1])
+if fields.err then
+  if not string.find(fields.err, 'WRONGTYPE', 1, true) then
+    return fields
+  end
+  redis.call('DEL', KEYS[1])
+  fields = {}
+end
+
+-- Unreadable fields are dropped: not such numbers, or too large for any node to have written them.
+local function read(text)
+  if #text > 80 then
+    return nil
+  end
+  local reserved, ends, counted, by, lacks, length = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+  if not length then
+    return nil
+  end
+  reserved, ends, counted = tonumber(reserved), tonumber(ends), tonumber(counted)
+  by, lacks, length = tonumber(by), tonumber(lacks), tonumber(length)
+  if length > 600000 or math.max(reserved, by, lacks) > 2147483647 or math.max(ends, counted) > 1e15 then
+    return nil
+  end
+  return reserved, ends, counted, by, lacks, length
+end
+
+local others, mine, lacking, first, last, another = 0, 0, 0, 0, now + lease, 0
 for i = 1, #fields, 2 do
-  local reserved, ends, counted, by = string.match(fields[i + 1], '^(%d+) (%d+) (%d+) (%d+)$')
-  if tonumber(ends) <= now then
+  local reserved, ends, counted, by, lacks, length = read(fields[i + 1])
+  if not reserved or ends <= now then
     redis.call('HDEL', KEYS[1], fields[i])
   elseif fields[i] ~= node then
+    if ends > now + length then
+      -- The clock of the engine has stepped back. Otherwise, this would hold until it is there again.
+      ends = now + length
+      redis.call('HSET', KEYS[1], fields[i],
+        string.format('%.0f %.0f %.0f %.0f %.0f %.0f', reserved, ends, counted, by, lacks, length))
+    end
     others = others + reserved
-    last = math.max(last, tonumber(ends))
-    if tonumber(by) ~= limit then
-      another = tonumber(by)
+    lacking = lacking + lacks
+    last = math.max(last, ends)
+    if reserved > 0 and (first == 0 or ends < first) then
+      first = ends
+    end
+    if by ~= limit then
+      another = by
     end
   else
-    mine = tonumber(reserved)
-    if tonumber(counted) > number then
+    mine = reserved
+    if counted > number then
       -- A request that came late. The node has sent another one since, which has been answered.
-      return { mine, -1, 0 }
+      return { mine, -1, 0, 0, 0, epoch }
     end
   end
 end
@@ -38,13 +84,21 @@ if wanted <= base then
   granted = wanted
 else
   -- Half of what is left, so that whoever comes later finds something.
-  granted = math.min(wanted, base + math.ceil((left - base) / 2))
+  granted = math.min(wanted, left, math.max(least, base + math.ceil((left - base) / 2)))
+end
+if granted < least then
+  granted = 0
 end
 
-if granted == 0 then
+local lacks = math.max(0, needed - granted)
+if granted == 0 and lacks == 0 then
   redis.call('HDEL', KEYS[1], node)
 else
-  redis.call('HSET', KEYS[1], node, string.format('%d %d %d %d', granted, now + lease, number, limit))
-  redis.call('PEXPIRE', KEYS[1], last - now)
+  redis.call('HSET', KEYS[1], node,
+    string.format('%.0f %.0f %.0f %.0f %.0f %.0f', granted, now + lease, number, limit, lacks, lease))
+  redis.call('PEXPIRE', KEYS[1], math.min(last - now, 600000))
 end
-return { granted, left - granted, another }
+local most = 2147483647
+return {
+  granted, left - granted, math.min(lacking, most), math.max(0, math.min(first - now, most)), math.min(another, most), epoch
+}

@@ -12,12 +12,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
@@ -39,6 +42,9 @@ class ClusterCoordinatorTest {
     private int connections = 1;
     private int requests;
 
+    /** By which some are not answered, though there is a connection. */
+    private Predicate<ReservationRequest> unanswered = request -> false;
+
     /** What the nodes have sent, and when it arrives. */
     private final List<Runnable> later = new ArrayList<>();
 
@@ -48,14 +54,15 @@ class ClusterCoordinatorTest {
 
         @Override
         public List<CompletionStage<Reservation>> reserve(List<ReservationRequest> asked) {
-            requests += asked.size();
+            requests +=
+                    (int) asked.stream().filter(request -> !isProbe(request)).count();
             return asked.stream().map(this::reserve).toList();
         }
 
         private CompletionStage<Reservation> reserve(ReservationRequest request) {
             CompletableFuture<Reservation> answer = new CompletableFuture<>();
             Runnable delivery = () -> {
-                if (away) {
+                if (away || unanswered.test(request)) {
                     answer.completeExceptionally(new IllegalStateException("away"));
                 } else {
                     answer.complete(engine.reserve(request));
@@ -70,10 +77,8 @@ class ClusterCoordinatorTest {
         }
 
         @Override
-        public CompletionStage<String> epoch() {
-            return away
-                    ? CompletableFuture.failedFuture(new IllegalStateException("away"))
-                    : CompletableFuture.completedFuture(engine.epoch());
+        public String reason(Throwable error) {
+            return error.getMessage();
         }
 
         @Override
@@ -95,11 +100,17 @@ class ClusterCoordinatorTest {
         public void close() {}
     }
 
+    /** For the sake of a slice, not for that of a client. */
+    private static boolean isProbe(ReservationRequest request) {
+        return request.client().startsWith("node-");
+    }
+
     private final class Server implements ClusterNode, ClusterCoordinator.Listener {
 
         private final Map<Cidr, Integer> open = new HashMap<>();
         private final ClusterCoordinator coordinator;
         private final List<String> told = new ArrayList<>();
+        private final Set<String> failures = new HashSet<>();
         private ConnectionLimits limits;
         private Runnable whenLookedAt = () -> {};
 
@@ -144,12 +155,25 @@ class ClusterCoordinatorTest {
             told.add("forgotten");
         }
 
+        @Override
+        public void failed(String reason) {
+            failures.add(reason);
+        }
+
+        @Override
+        public void tooMany() {
+            told.add("too many");
+        }
+
         private void limit(int limit) {
             limits = limits.toBuilder().maxPerClient(limit).build();
         }
 
         private boolean connect(Cidr client) {
-            boolean admitted = open(client) < coordinator.allowed(client, open(client), limits.maxPerClient());
+            int used = open(client);
+            // As the limiter asks, and as it does not.
+            boolean near = used >= limits.freeOf(limits.maxPerClient()) / 2;
+            boolean admitted = !near || used < coordinator.allowed(client, used, limits.maxPerClient());
             if (admitted) {
                 open.merge(client, 1, Integer::sum);
             }
@@ -310,12 +334,12 @@ class ClusterCoordinatorTest {
         int before = flood((int) (LEASE.toMillis() / 2 / TICK_MILLIS), one);
         assertThat(before).isLessThan(LIMIT);
         flood((int) (LEASE.toMillis() / TICK_MILLIS), one);
-        assertThat(one[0].coordinator.isAway()).isTrue();
+        assertThat(one[0].coordinator.snapshot().away()).isEqualTo(1);
         assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
 
         away = false;
         flood(200, one);
-        assertThat(one[0].coordinator.isAway()).isFalse();
+        assertThat(one[0].coordinator.snapshot().away()).isZero();
         assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
     }
 
@@ -469,6 +493,275 @@ class ClusterCoordinatorTest {
         assertThat(flood(2000, two)).isBetween(50, 50 + FREE);
     }
 
+    private void tickFor(long millis, Server... servers) {
+        for (long passed = 0; passed < millis; passed += TICK_MILLIS) {
+            tick(servers);
+        }
+    }
+
+    /** An engine that grants the same again and again. */
+    @Example
+    void whatIsHeldIsHeldAllTheTime() {
+        Server[] two = servers(2);
+        flood(300, two);
+        for (int i = 0; i < 6 * LEASE.toMillis() / TICK_MILLIS; i++) {
+            tick(two);
+            assertThat(two[0].coordinator.snapshot().reserved()
+                            + two[1].coordinator.snapshot().reserved())
+                    .as("after %d ticks", i)
+                    .isEqualTo(LIMIT);
+        }
+    }
+
+    @Example
+    void whoIsNotAnsweredForALeaseIsAwayForItselfAndOthersAreNot() {
+        Server[] one = servers(1);
+        tick(one);
+        unanswered = request -> request.client().equals(CLIENT.toString());
+        Cidr other = Cidr.parse("192.0.2.2/32");
+        for (int i = 0; i < LEASE.toMillis() / TICK_MILLIS - 10; i++) {
+            one[0].connect(CLIENT);
+            one[0].connect(other);
+            tick(one);
+        }
+        assertThat(one[0].open(CLIENT)).isEqualTo(FREE);
+        assertThat(one[0].open(other)).isEqualTo(LIMIT);
+        assertThat(one[0].coordinator.snapshot().connected()).isFalse();
+        assertThat(one[0].failures).containsExactly("away");
+        flood(50, one);
+        assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
+        ClusterSnapshot figures = one[0].coordinator.snapshot();
+        assertThat(figures.away()).isEqualTo(1);
+        assertThat(figures.failed()).isPositive();
+
+        unanswered = request -> false;
+        flood(300, one);
+        assertThat(one[0].coordinator.snapshot().away()).isZero();
+        assertThat(one[0].coordinator.snapshot().connected()).isTrue();
+    }
+
+    /** One shard of several is down, and has been before a client comes. */
+    @Example
+    void whoseShardIsDownIsByItselfAndOthersAreNot() {
+        Server[] two = servers(2);
+        tick(two);
+        int down = ReservationStore.slice(CLIENT.toString());
+        Cidr other = Cidr.parse("192.0.2.2/32");
+        assertThat(ReservationStore.slice(other.toString())).isNotEqualTo(down);
+        unanswered = request -> request.slice() == down;
+        // By itself, an idle node looks at one slice after the other.
+        tickFor(LEASE.toMillis() * ReservationStore.SLICES / 3 + 2 * LEASE.toMillis(), two);
+        flood(10, two);
+        assertThat(total(two)).isEqualTo(2 * LIMIT);
+        for (int i = 0; i < 200; i++) {
+            two[0].connect(other);
+            two[1].connect(other);
+            tick(two);
+        }
+        assertThat(two[0].open(other) + two[1].open(other)).isBetween(LIMIT, LIMIT + FREE);
+        assertThat(two[0].coordinator.snapshot().connected()).isFalse();
+    }
+
+    @Example
+    void aShardThatHasForgottenIsToldAgainAndTheOthersGoOn() {
+        Server[] two = servers(2);
+        tick(two);
+        flood(300, two[0]);
+        engine.forget(ReservationStore.slice(CLIENT.toString()));
+        Cidr other = Cidr.parse("192.0.2.2/32");
+        flood(200, two[1]);
+        assertThat(total(two)).isEqualTo(LIMIT + FREE);
+        for (int i = 0; i < 200; i++) {
+            two[1].connect(other);
+            tick(two[1]);
+        }
+        assertThat(two[1].open(other)).isEqualTo(LIMIT);
+        assertThat(two[1].told).containsOnlyOnce("forgotten");
+    }
+
+    /** As one whose process has ended, or that hangs. */
+    @Property(tries = 2)
+    void theClockOfAnIdleNodeRunsFromTheLoss(@ForAll boolean ended) {
+        Server[] one = servers(1);
+        tick(one);
+        away = ended;
+        unanswered = request -> true;
+        tickFor(LEASE.toMillis() + LEASE.toMillis() / 2, one);
+        flood(2, one);
+        assertThat(one[0].open(CLIENT)).isEqualTo(40);
+        flood(8, one);
+        assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
+    }
+
+    /** It was not the engine that did not answer. */
+    @Example
+    void aNodeThatWasStoppedIsNotAway() {
+        Server[] one = servers(1);
+        flood(3, one);
+        delayed = true;
+        pass(LEASE.toMillis() / 3);
+        tick(one);
+        pass(10 * LEASE.toMillis());
+        int before = one[0].open(CLIENT);
+        flood(10, one);
+        assertThat(one[0].coordinator.snapshot().away()).isZero();
+        assertThat(one[0].open(CLIENT)).isEqualTo(before);
+    }
+
+    @Example
+    void whatFailedAtOnceIsAskedForAgainSoon() {
+        Server[] one = servers(1);
+        unanswered = request -> requests < 2;
+        for (int i = 0; i < FREE; i++) {
+            one[0].connect(CLIENT);
+        }
+        tickFor(LEASE.toMillis() / 20 + 2 * TICK_MILLIS, one);
+        assertThat(one[0].coordinator.snapshot().reserved()).isPositive();
+    }
+
+    @Example
+    void whatIsNotUsedIsGivenToOthersWithinTwoRenewals() {
+        Server[] two = servers(2);
+        flood(100, two[0]);
+        two[0].close(LIMIT - 26);
+        tickFor(LEASE.toMillis(), two);
+        assertThat(two[0].coordinator.snapshot().reserved()).isEqualTo(LIMIT);
+        for (int i = 0; i < 2 * LEASE.toMillis() / 3 / TICK_MILLIS && two[1].open(CLIENT) < 50; i++) {
+            two[1].connect(CLIENT);
+            two[1].connect(CLIENT);
+            tick(two);
+        }
+        assertThat(two[1].open(CLIENT)).isEqualTo(50);
+        assertThat(two[0].coordinator.snapshot().reserved()).isBetween(26L, 50L);
+    }
+
+    /** Nothing goes to and fro between nodes that use what they have. */
+    @Property(tries = 60)
+    void nodesThatBothWantAllComeToRest(
+            @ForAll @IntRange(min = 0, max = 60) int one, @ForAll @IntRange(min = 0, max = 60) int other) {
+        Server[] two = servers(2);
+        int[] most = {one, other};
+        // Half of what is left at each renewal: the last connection comes late where nobody is in demand of it.
+        for (int i = 0; i < 6 * LEASE.toMillis() / TICK_MILLIS; i++) {
+            want(two, most);
+        }
+        long[] reserved = reserved(two);
+        int before = requests;
+        for (int i = 0; i < 6 * LEASE.toMillis() / TICK_MILLIS; i++) {
+            want(two, most);
+            assertThat(reserved(two)).isEqualTo(reserved);
+        }
+        // Renewals, and now and then a try.
+        assertThat(requests - before).isLessThan(2 * 6 * 8);
+    }
+
+    private void want(Server[] servers, int[] most) {
+        for (int node = 0; node < servers.length; node++) {
+            if (servers[node].open(CLIENT) < most[node]) {
+                servers[node].connect(CLIENT);
+            }
+        }
+        tick(servers);
+    }
+
+    private static long[] reserved(Server... servers) {
+        return Arrays.stream(servers)
+                .mapToLong(server -> server.coordinator.snapshot().reserved())
+                .toArray();
+    }
+
+    /** A client of 60 connections that is on one node for four leases, and then on the other. */
+    @Example
+    void aClientThatMovesToAndFroWaitsForTwoRenewalsAtMost() {
+        Server[] two = servers(2);
+        long most = 0;
+        for (int round = 0; round < 10; round++) {
+            Server here = two[round % 2];
+            Server there = two[1 - round % 2];
+            there.close(there.open(CLIENT));
+            long waited = 0;
+            for (int i = 0; i < 4 * LEASE.toMillis() / TICK_MILLIS; i++) {
+                while (here.open(CLIENT) < 60 && here.connect(CLIENT)) {
+                    // As many as it gets.
+                }
+                waited += here.open(CLIENT) < 60 ? TICK_MILLIS : 0;
+                tick(two);
+            }
+            assertThat(here.open(CLIENT)).isEqualTo(60);
+            most = Math.max(most, waited);
+        }
+        assertThat(most).isLessThanOrEqualTo(2 * LEASE.toMillis() / 3);
+    }
+
+    private static Cidr client(int i) {
+        return Cidr.parse("10." + (i >> 16) + "." + (i >> 8 & 255) + "." + (i & 255));
+    }
+
+    @Example
+    void manyClientsCostNoMoreThanIsAllowed() {
+        Server[] one = servers(1);
+        tick(one);
+        for (int i = 0; i < 100_000; i++) {
+            for (int connections = 0; connections < 6; connections++) {
+                one[0].connect(client(i));
+            }
+            if (i % 1000 == 999) {
+                tick(one);
+            }
+        }
+        assertThat(one[0].coordinator.snapshot().reservations())
+                .isBetween(ClusterCoordinator.MOST_SHARES / 2, ClusterCoordinator.MOST_SHARES);
+        assertThat(one[0].told).contains("too many");
+        int before = requests;
+        tickFor(LEASE.toMillis(), one);
+        assertThat(requests - before).isLessThan(4 * ClusterCoordinator.MOST_SHARES);
+        // Who comes with more has a share all the same, and the others none.
+        flood(100, one);
+        assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
+        assertThat(one[0].coordinator.snapshot().reserved()).isGreaterThanOrEqualTo(LIMIT);
+    }
+
+    /** They were all asked for at once in the beginning. */
+    @Example
+    void renewalsAreSpreadOverTheLease() {
+        Server[] one = servers(1);
+        for (int i = 0; i < 1000; i++) {
+            one[0].open.put(client(i), 9);
+            one[0].coordinator.allowed(client(i), 9, LIMIT);
+        }
+        tickFor(4 * LEASE.toMillis(), one);
+        int most = 0;
+        for (int i = 0; i < LEASE.toMillis() / TICK_MILLIS; i++) {
+            int before = requests;
+            tick(one);
+            most = Math.max(most, requests - before);
+        }
+        assertThat(most).isLessThan(100);
+    }
+
+    /** Who wants to know what is allowed takes no monitor, and so waits for none. */
+    @Example
+    void nobodyWaitsForWhatAsksForTenThousand() throws Exception {
+        Server[] one = servers(1);
+        for (int i = 0; i < 9_000; i++) {
+            one[0].open.put(client(i), 9);
+            one[0].coordinator.allowed(client(i), 9, LIMIT);
+        }
+        one[0].open.put(CLIENT, 9);
+        Server[] asked = {one[0]};
+        boolean[] told = {false};
+        one[0].whenLookedAt = () -> {
+            // Within the tick, with the monitor of one share.
+            CompletableFuture<Integer> other =
+                    CompletableFuture.supplyAsync(() -> asked[0].coordinator.allowed(CLIENT, 9, LIMIT));
+            assertThat(other.join()).isEqualTo(FREE);
+            told[0] = true;
+            one[0].whenLookedAt = () -> {};
+        };
+        tick(one);
+        assertThat(told[0]).isTrue();
+    }
+
     /** Answers come in any order, as long as leases do not end meanwhile. Now and then the engine loses what it knows. */
     @Property(tries = 500)
     void theBoundHoldsAlways(@ForAll long seed, @ForAll @IntRange(min = 1, max = 6) int nodes) {
@@ -539,6 +832,68 @@ class ClusterCoordinatorTest {
             }
             engine.forget();
             connections++;
+        }
+    }
+
+    /**
+     * Whatever the engine did before: clients that want so much, and may have it, have it after so many renewals. Meanwhile
+     * the bound holds, as long as no lease ended without an answer.
+     */
+    @Property(tries = 60)
+    void whoMayHaveGetsItWhateverTheEngineDidBefore(@ForAll long seed, @ForAll @IntRange(min = 1, max = 4) int nodes) {
+        Random random = new Random(seed);
+        Server[] servers = servers(nodes, ClusterErrorPolicy.FREE);
+        tick(servers);
+        int[] wanted = random.ints(nodes, 0, LIMIT / nodes - FREE).toArray();
+        for (int phase = 0; phase < 6; phase++) {
+            trouble(random);
+            for (int i = random.nextInt(1500); i > 0; i--) {
+                Server server = servers[random.nextInt(nodes)];
+                if (random.nextInt(4) == 0) {
+                    server.close(random.nextInt(server.open(CLIENT) + 1));
+                } else {
+                    server.connect(CLIENT);
+                }
+                if (!later.isEmpty() && random.nextInt(3) == 0) {
+                    later.remove(random.nextInt(later.size())).run();
+                }
+                tick(servers);
+            }
+        }
+        away = false;
+        delayed = false;
+        unanswered = request -> false;
+        later.forEach(Runnable::run);
+        later.clear();
+        for (int node = 0; node < nodes; node++) {
+            servers[node].close(Math.max(0, servers[node].open(CLIENT) - wanted[node]));
+        }
+        // A grace of a lease, and what nobody gave back, and then three renewals.
+        for (int i = 0; i < 3 * LEASE.toMillis() / TICK_MILLIS; i++) {
+            want(servers, wanted);
+        }
+        for (int node = 0; node < nodes; node++) {
+            assertThat(servers[node].open(CLIENT)).as("node %d", node).isEqualTo(wanted[node]);
+            assertThat(servers[node].coordinator.snapshot().away()).isZero();
+            assertThat(servers[node].coordinator.snapshot().connected()).isTrue();
+        }
+        assertThat(Arrays.stream(reserved(servers)).sum()).isLessThanOrEqualTo(LIMIT);
+    }
+
+    private void trouble(Random random) {
+        away = false;
+        delayed = false;
+        unanswered = request -> false;
+        switch (random.nextInt(6)) {
+            case 0 -> away = true;
+            case 1 -> delayed = true;
+            case 2 -> unanswered = request -> request.slice() == ReservationStore.slice(CLIENT.toString());
+            case 3 -> unanswered = request -> !isProbe(request);
+            case 4 -> {
+                engine.forget();
+                connections++;
+            }
+            default -> engine.pass(random.nextInt(7_200_000) - 3_600_000);
         }
     }
 }

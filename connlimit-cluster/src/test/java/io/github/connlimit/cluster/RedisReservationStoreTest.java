@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.github.connlimit.testing.RedisProcess;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -23,14 +25,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class RedisReservationStoreTest {
 
-    private static final Duration LONG = Duration.ofHours(1);
+    private static final Duration LONG = Duration.ofMinutes(10);
     private static final Duration SHORT = Duration.ofSeconds(5);
     private static final Duration DEADLINE = Duration.ofSeconds(20);
     private static final String CLIENT = "192.0.2.1/32";
+    private static final String EPOCH = "connlimit:1:{" + ReservationStore.slice(CLIENT) + "}:test";
+    private static final String KEY = EPOCH + ":" + CLIENT;
 
     private static RedisProcess redis;
 
@@ -93,7 +98,7 @@ class RedisReservationStoreTest {
     }
 
     private ReservationStore storeWithoutConnection(Way way, RedisProcess engine) {
-        RedisReservationStore store = new RedisReservationStore(way.connect(engine, open), "test", "node", SHORT);
+        RedisReservationStore store = new RedisReservationStore(way.connect(engine, open), "test", SHORT);
         open.add(0, store);
         return store;
     }
@@ -103,7 +108,7 @@ class RedisReservationStoreTest {
     }
 
     private ReservationStore store(Duration lease) {
-        RedisReservationStore store = new RedisReservationStore(RedisConnection.to(redis.uri()), "test", "node", lease);
+        RedisReservationStore store = new RedisReservationStore(RedisConnection.to(redis.uri()), "test", lease);
         open.add(store);
         return connected(store);
     }
@@ -117,7 +122,13 @@ class RedisReservationStoreTest {
     }
 
     private ReservationRequest request(String node, int wanted, int held, int limit) {
-        return new ReservationRequest(node, CLIENT, ++number, wanted, held, limit);
+        return request(node, CLIENT, wanted, 0, 1, held, limit);
+    }
+
+    private ReservationRequest request(
+            String node, String client, int wanted, int needed, int least, int held, int limit) {
+        return new ReservationRequest(
+                ReservationStore.slice(client), node, client, ++number, wanted, needed, least, held, limit);
     }
 
     private static <T> T get(CompletionStage<T> stage) throws Exception {
@@ -164,7 +175,7 @@ class RedisReservationStoreTest {
         assertThat(reserve(store, "b", 45).connections()).isEqualTo(45);
         assertAnswer(reserve(store, "a", 0), 0, 55);
         assertAnswer(reserve(store, "b", 0), 0, 100);
-        assertThat(keys()).containsExactly("connlimit:test:epoch");
+        assertThat(keys()).containsExactly(EPOCH);
     }
 
     @Test
@@ -183,7 +194,7 @@ class RedisReservationStoreTest {
         await("the end of the lease")
                 .atMost(DEADLINE)
                 .until(() -> reserve(store, "b", 50).connections() == 50);
-        await("no keys are left").atMost(DEADLINE).until(() -> keys().equals(List.of("connlimit:test:epoch")));
+        await("no keys are left").atMost(DEADLINE).until(() -> keys().equals(List.of(EPOCH)));
     }
 
     @Test
@@ -207,10 +218,9 @@ class RedisReservationStoreTest {
     void anEngineThatHasForgottenBeginsANewEpoch() throws Exception {
         ReservationStore store = store(LONG);
         String first = reserve(store, "a", 50).epoch();
-        assertThat(get(store.epoch())).isEqualTo(first);
         assertThat(reserve(store, "b", 10).epoch()).isEqualTo(first);
         forgetAll();
-        String second = get(store.epoch());
+        String second = reserve(store, "b", 10).epoch();
         assertThat(second).isNotEqualTo(first);
         assertThat(reserve(store, "a", 50).epoch()).isEqualTo(second);
     }
@@ -224,11 +234,95 @@ class RedisReservationStoreTest {
     }
 
     @Test
+    void othersLearnWhatIsLacking() throws Exception {
+        ReservationStore store = store(LONG);
+        assertThat(reserve(store, request("a", CLIENT, 100, 20, 11, 0, 100)).connections())
+                .isEqualTo(50);
+        assertThat(reserve(store, request("a", CLIENT, 100, 20, 11, 50, 25)).connections())
+                .isEqualTo(25);
+        Reservation nothing = reserve(store, request("b", CLIENT, 30, 20, 11, 0, 25));
+        assertAnswer(nothing, 0, 0);
+        assertThat(nothing.freeMillis()).isBetween(1, (int) LONG.toMillis());
+        assertThat(reserve(store, request("a", CLIENT, 25, 20, 11, 25, 25)).lacking())
+                .isEqualTo(20);
+        reserve(store, request("b", CLIENT, 0, 0, 11, 0, 25));
+        Reservation alone = reserve(store, request("a", CLIENT, 25, 20, 11, 25, 25));
+        assertThat(alone.lacking()).isZero();
+        assertThat(alone.freeMillis()).isZero();
+    }
+
+    @Test
+    void whatIsOfNoUseIsLeftToOthers() throws Exception {
+        ReservationStore store = store(LONG);
+        assertThat(reserve(store, "a", 80).connections()).isEqualTo(50);
+        assertThat(reserve(store, request("a", 80, 50, 100)).connections()).isEqualTo(75);
+        // Half of what is left is 13, which is of use; half of 12 is not, but 11 are.
+        assertAnswer(reserve(store, request("b", CLIENT, 100, 0, 11, 0, 100)), 13, 12);
+        assertAnswer(reserve(store, request("c", CLIENT, 100, 0, 11, 0, 100)), 11, 1);
+        assertAnswer(reserve(store, request("d", CLIENT, 100, 0, 11, 0, 100)), 0, 1);
+    }
+
+    /** Of another version, or by somebody else. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "nonsense",
+                "5 99999999999999 1 100",
+                "5 99999999999999 1 100 0",
+                "5 99999999999999 1 100 0 9999999",
+                "5 99999999999999 1 100 0 500 0",
+                "-5 99999999999999 1 100 0 500",
+                "5 1e300 1 100 0 500",
+                "99999999999999999999999999999999 99999999999999 1 100 0 500",
+                "nan inf 1 100 0 500"
+            })
+    void whatCannotBeReadIsDropped(String field) throws Exception {
+        ReservationStore store = store(LONG);
+        command(commands -> commands.hset(KEY, "other", field));
+        command(commands -> commands.hset(KEY, "a", field));
+        assertAnswer(reserve(store, "a", 100), 50, 50);
+        command(commands -> assertThat(commands.hkeys(KEY)).containsExactly("a"));
+    }
+
+    @Test
+    void whatIsOfAnotherTypeIsReplaced() throws Exception {
+        ReservationStore store = store(LONG);
+        command(commands -> commands.set(KEY, "text"));
+        command(commands -> commands.del(EPOCH));
+        command(commands -> commands.lpush(EPOCH, "list"));
+        Reservation first = reserve(store, "a", 100);
+        assertAnswer(first, 50, 50);
+        assertThat(reserve(store, "b", 100).epoch()).isEqualTo(first.epoch());
+        command(commands -> commands.set(EPOCH, "x".repeat(1000)));
+        assertThat(reserve(store, "b", 100).epoch()).hasSizeLessThan(100).isNotEqualTo(first.epoch());
+    }
+
+    /** It has left an entry for which it would take an hour to end. */
+    @Test
+    void anEngineWhoseClockStepsBackDoesNotHoldForLongerThanALease() throws Exception {
+        ReservationStore store = store(Duration.ofSeconds(2));
+        long inAnHour = System.currentTimeMillis() + Duration.ofHours(1).toMillis();
+        command(commands -> commands.hset(KEY, "dead", "60 " + inAnHour + " 7 100 0 1000"));
+        assertThat(reserve(store, "b", 100).connections()).isEqualTo(20);
+        await("the end of the lease")
+                .atMost(DEADLINE)
+                .until(() -> reserve(store, "b", 100).connections() == 100);
+    }
+
+    private static void command(Consumer<RedisCommands<String, String>> use) {
+        try (RedisClient client = RedisClient.create(redis.uri());
+                StatefulRedisConnection<String, String> connection = client.connect()) {
+            use.accept(connection.sync());
+        }
+    }
+
+    @Test
     void manyRequestsGoTogether() throws Exception {
         ReservationStore store = store(LONG);
         List<ReservationRequest> requests = new ArrayList<>();
         for (int i = 0; i < 1000; i++) {
-            requests.add(new ReservationRequest("a", "client-" + i, ++number, 1 + i % 50, 0, 100));
+            requests.add(request("a", "client-" + i, 1 + i % 50, 0, 1, 0, 100));
         }
         List<CompletionStage<Reservation>> answers = store.reserve(requests);
         for (int i = 0; i < 1000; i++) {
@@ -248,12 +342,16 @@ class RedisReservationStoreTest {
                 forgetAll();
                 simulated.forget();
             }
+            String client = "client-" + random.nextInt(3);
             ReservationRequest request = new ReservationRequest(
+                    ReservationStore.slice(client),
                     "node-" + random.nextInt(4),
-                    "client-" + random.nextInt(3),
+                    client,
                     // Some come late.
                     Math.max(1, ++number - random.nextInt(4)),
                     random.nextInt(60),
+                    random.nextInt(60),
+                    1 + random.nextInt(12),
                     random.nextInt(4) == 0 ? random.nextInt(40) : 0,
                     random.nextInt(10) == 0 ? 1 + random.nextInt(60) : 50);
             Reservation answer = reserve(store, request);
@@ -261,6 +359,8 @@ class RedisReservationStoreTest {
             String what = "seed %d, request %d, %s".formatted(seed, i, request);
             assertThat(answer.connections()).as(what).isEqualTo(expected.connections());
             assertThat(answer.left()).as(what).isEqualTo(expected.left());
+            assertThat(answer.lacking()).as(what).isEqualTo(expected.lacking());
+            assertThat(answer.freeMillis() == 0).as(what).isEqualTo(expected.freeMillis() == 0);
             // If there are several, it may be any of them.
             assertThat(answer.otherLimit() == 0).as(what).isEqualTo(expected.otherLimit() == 0);
         }
@@ -321,7 +421,7 @@ class RedisReservationStoreTest {
     void aClientOfTheApplicationIsUsedByOneConnectionAndLeftToIt() throws Exception {
         try (RedisClient client = RedisClient.create(redis.uri());
                 StatefulRedisConnection<String, String> others = client.connect()) {
-            ReservationStore store = new RedisReservationStore(RedisConnection.by(() -> client), "test", "node", LONG);
+            ReservationStore store = new RedisReservationStore(RedisConnection.by(() -> client), "test", LONG);
             connected(store);
             assertThat(connections(others)).isEqualTo(2);
             store.close();
@@ -351,7 +451,7 @@ class RedisReservationStoreTest {
         AtomicReference<RedisClient> present = new AtomicReference<>();
         try (RedisClient client = RedisClient.create(redis.uri());
                 RedisConnection connection = RedisConnection.by(() -> Objects.requireNonNull(present.get()))) {
-            ReservationStore store = new RedisReservationStore(connection, "test", "node", LONG);
+            ReservationStore store = new RedisReservationStore(connection, "test", LONG);
             assertThatThrownBy(() -> reserve(store, "a", 50)).isInstanceOf(ExecutionException.class);
             present.set(client);
             assertThat(connected(store).isConnected()).isTrue();

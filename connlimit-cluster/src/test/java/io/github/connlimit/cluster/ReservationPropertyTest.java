@@ -63,7 +63,14 @@ class ReservationPropertyTest {
     /** Whatever a node says that it had before. */
     private static ReservationRequest ask(HeldReservation held, long number, Random random, int limit, long nowNanos) {
         int had = Math.max(held.held(nowNanos), random.nextInt(limit + 1));
-        return held.ask(number, random.nextInt(limit + 1), had, limit, nowNanos);
+        return held.ask(
+                number,
+                random.nextInt(limit + 1),
+                random.nextInt(limit + 1),
+                1 + random.nextInt(5),
+                had,
+                limit,
+                nowNanos);
     }
 
     /** Any message, not the oldest. Some are lost, and some arrive once more later. */

@@ -6,12 +6,12 @@ import java.util.Map;
 /** What the script does, in Java, with a clock of its own. */
 final class SimulatedEngine {
 
-    private record Entry(int connections, long endMillis, long number, int limit) {}
+    private record Entry(int connections, long endMillis, long number, int limit, int lacks) {}
 
     private final long leaseMillis;
     private final Map<String, Map<String, Entry>> clients = new HashMap<>();
-    private long nowMillis = 1_000_000;
-    private int epoch = 1;
+    private final int[] epochs = new int[ReservationStore.SLICES];
+    private long nowMillis = 1_000_000_000;
 
     SimulatedEngine(long leaseMillis) {
         this.leaseMillis = leaseMillis;
@@ -22,40 +22,69 @@ final class SimulatedEngine {
     }
 
     void forget() {
-        clients.clear();
-        epoch++;
+        for (int slice = 0; slice < epochs.length; slice++) {
+            forget(slice);
+        }
     }
 
-    String epoch() {
-        return "epoch-" + epoch;
+    /** As one shard of several. */
+    void forget(int slice) {
+        clients.keySet().removeIf(client -> ReservationStore.slice(client) == slice);
+        epochs[slice]++;
     }
 
     Reservation reserve(ReservationRequest request) {
         Map<String, Entry> nodes = clients.computeIfAbsent(request.client(), name -> new HashMap<>());
         nodes.values().removeIf(entry -> entry.endMillis <= nowMillis);
+        // The clock may have stepped back.
+        nodes.replaceAll((node, entry) -> new Entry(
+                entry.connections,
+                Math.min(entry.endMillis, nowMillis + leaseMillis),
+                entry.number,
+                entry.limit,
+                entry.lacks));
+        String epoch = "epoch-" + epochs[request.slice()];
         Entry mine = nodes.get(request.node());
         if (mine != null && mine.number > request.number()) {
-            return new Reservation(mine.connections, Reservation.LATE, 0, epoch());
+            return new Reservation(mine.connections, Reservation.LATE, 0, 0, 0, epoch);
         }
-        int others = nodes.entrySet().stream()
-                .filter(entry -> !entry.getKey().equals(request.node()))
-                .mapToInt(entry -> entry.getValue().connections)
-                .sum();
-        int left = Math.max(0, request.limit() - others);
+        Map<String, Entry> others = new HashMap<>(nodes);
+        others.remove(request.node());
+        int left = Math.max(
+                0,
+                request.limit()
+                        - others.values().stream()
+                                .mapToInt(entry -> entry.connections)
+                                .sum());
         int base = Math.min(Math.max(mine == null ? 0 : mine.connections, request.held()), left);
-        int granted =
-                request.wanted() <= base ? request.wanted() : Math.min(request.wanted(), base + (left - base + 1) / 2);
-        if (granted == 0) {
+        int granted = request.wanted();
+        if (granted > base) {
+            int half = base + (left - base + 1) / 2;
+            granted = Math.min(granted, Math.min(left, Math.max(request.least(), half)));
+        }
+        granted = granted < request.least() ? 0 : granted;
+        int lacks = Math.max(0, request.needed() - granted);
+        if (granted == 0 && lacks == 0) {
             nodes.remove(request.node());
         } else {
-            nodes.put(request.node(), new Entry(granted, nowMillis + leaseMillis, request.number(), request.limit()));
+            nodes.put(
+                    request.node(),
+                    new Entry(granted, nowMillis + leaseMillis, request.number(), request.limit(), lacks));
         }
-        int otherLimit = nodes.entrySet().stream()
-                .filter(entry -> !entry.getKey().equals(request.node()))
-                .mapToInt(entry -> entry.getValue().limit)
-                .filter(limit -> limit != request.limit())
-                .findFirst()
-                .orElse(0);
-        return new Reservation(granted, left - granted, otherLimit, epoch());
+        return new Reservation(
+                granted,
+                left - granted,
+                others.values().stream().mapToInt(entry -> entry.lacks).sum(),
+                (int) others.values().stream()
+                        .filter(entry -> entry.connections > 0)
+                        .mapToLong(entry -> entry.endMillis - nowMillis)
+                        .min()
+                        .orElse(0),
+                others.values().stream()
+                        .mapToInt(entry -> entry.limit)
+                        .filter(limit -> limit != request.limit())
+                        .findFirst()
+                        .orElse(0),
+                epoch);
     }
 }

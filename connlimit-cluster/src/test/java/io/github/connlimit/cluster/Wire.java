@@ -21,7 +21,7 @@ final class Wire implements AutoCloseable {
     private static final byte[] END = {};
 
     private final ServerSocket server;
-    private final int engine;
+    private volatile int engine;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private volatile long delayMillis;
     private volatile boolean cut;
@@ -58,6 +58,11 @@ final class Wire implements AutoCloseable {
     /** From now on each message takes so much longer, in each direction. */
     void slow(long millis) {
         delayMillis = millis;
+    }
+
+    /** From now on, new connections are to another engine, as when a name has another address. */
+    void lead(RedisProcess other) {
+        engine = other.port();
     }
 
     /** Ends all connections, and every new one at once. */

@@ -179,6 +179,11 @@ public final class ConnectionLimitMetrics implements MeterBinder {
                     "denied",
                     "Requests for a reservation that gave it nothing more, though it wanted more",
                     ClusterSnapshot::denied);
+            clusterTotal(
+                    "failed",
+                    "Requests that the Redis or Valkey of the cluster did not answer in time, or with an error",
+                    ClusterSnapshot::failed);
+            cluster("away", "Clients that onClusterError holds for", ClusterSnapshot::away);
         }
 
         private void cluster(String name, String description, ToDoubleFunction<ClusterSnapshot> figure) {

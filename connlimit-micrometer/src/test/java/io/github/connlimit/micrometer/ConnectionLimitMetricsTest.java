@@ -52,7 +52,7 @@ class ConnectionLimitMetricsTest {
 
     @Test
     void aNodeOfAClusterHasMetersOfItsOwn() {
-        ClusterSnapshot figures = new ClusterSnapshot(true, Duration.ofMillis(1500), 2, 30, 4, 5, 6);
+        ClusterSnapshot figures = new ClusterSnapshot(true, Duration.ofMillis(1500), 2, 30, 4, 5, 6, 7, 8);
         limiter.reconfigure(limits ->
                 limits.toBuilder().clusterUri("redis://user:secret@192.0.2.1").build());
         ClusterProvider provider = (node, uri) -> new ClusterLimits() {
@@ -76,8 +76,10 @@ class ConnectionLimitMetricsTest {
             assertThat(registry.scrape())
                     .contains(
                             "connlimit_cluster_answer_age_seconds{name=\"web\"} 1.5\n",
+                            "connlimit_cluster_away{name=\"web\"} 8.0\n",
                             "connlimit_cluster_connected{name=\"web\"} 1.0\n",
                             "connlimit_cluster_denied_total{name=\"web\"} 6.0\n",
+                            "connlimit_cluster_failed_total{name=\"web\"} 7.0\n",
                             "connlimit_cluster_granted_total{name=\"web\"} 5.0\n",
                             "connlimit_cluster_requests_total{name=\"web\"} 4.0\n",
                             "connlimit_cluster_reservations{name=\"web\"} 2.0\n",

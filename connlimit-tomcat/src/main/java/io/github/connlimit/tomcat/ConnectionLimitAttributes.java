@@ -185,6 +185,16 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.cluster(getLimiter()).denied();
     }
 
+    /** {@return how many requests for a reservation were not answered in time, or with an error} */
+    default long getClusterFailed() {
+        return LimiterSettings.cluster(getLimiter()).failed();
+    }
+
+    /** {@return for how many clients onClusterError holds} */
+    default int getClusterAway() {
+        return LimiterSettings.cluster(getLimiter()).away();
+    }
+
     /**
      * {@return the clients with most open connections, the largest first, one text each}
      *

@@ -1,0 +1,328 @@
+package io.github.connlimit.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.github.connlimit.ClusterMembership;
+import io.github.connlimit.ClusterSnapshot;
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.ConnectionPermit;
+import io.github.connlimit.testing.RedisProcess;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.SlotHash;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A real engine that answers, but cannot serve: a client that wants 60 connections has them once a lease is over. */
+@Timeout(120)
+class UnwellEngineTest {
+
+    private static final int LIMIT = 100;
+    private static final int FREE = 10;
+    private static final int WANTED = 60;
+    private static final Duration LEASE = Duration.ofSeconds(2);
+    private static final Duration DEADLINE = Duration.ofSeconds(30);
+
+    /** A lease, until it is known that nothing is answered, and what a busy machine takes. */
+    private static final Duration SOON = LEASE.multipliedBy(3);
+
+    private final List<AutoCloseable> opened = new ArrayList<>();
+    private final List<ConnectionPermit> permits = new ArrayList<>();
+    private final List<ConnectionLimiter> nodes = new ArrayList<>();
+    private final RedisClient lettuce = open(RedisClient.create());
+    private final Warnings warnings = open(new Warnings());
+
+    @TempDir
+    Path directory;
+
+    private <T extends AutoCloseable> T open(T resource) {
+        opened.add(0, resource);
+        return resource;
+    }
+
+    @AfterEach
+    void everythingEndsAtZero() throws Exception {
+        permits.forEach(ConnectionPermit::close);
+        for (AutoCloseable one : opened) {
+            one.close();
+        }
+        for (ConnectionLimiter node : nodes) {
+            assertThat(node.snapshot().openConnections()).isZero();
+            assertThat(node.snapshot().clients()).isZero();
+            assertThat(node.snapshot().errors()).isZero();
+        }
+    }
+
+    private RedisProcess engine(String... options) throws Exception {
+        return open(new RedisProcess(options).start());
+    }
+
+    private RedisCommands<String, String> commands(RedisProcess engine) {
+        StatefulRedisConnection<String, String> connection = lettuce.connect(RedisURI.create(engine.uri()));
+        return open(connection).sync();
+    }
+
+    private ConnectionLimiter node(String uri) {
+        ConnectionLimiter node = new ConnectionLimiter(ConnectionLimits.builder()
+                .maxPerClient(LIMIT)
+                .leaseTime(LEASE)
+                .clusterUri(uri)
+                .build());
+        ClusterMembership membership = node.joinCluster();
+        open(membership);
+        nodes.add(node);
+        return node;
+    }
+
+    private ConnectionLimiter healthyNode(String uri) {
+        ConnectionLimiter node = node(uri);
+        await("a connection").atMost(DEADLINE).until(() -> figures(node).connected());
+        return node;
+    }
+
+    private static ClusterSnapshot figures(ConnectionLimiter node) {
+        return node.cluster().orElseThrow();
+    }
+
+    private static InetAddress client(int last) throws Exception {
+        return InetAddress.getByAddress(new byte[] {127, 0, 0, (byte) last});
+    }
+
+    /** Tries until the client has so many. No try may wait. */
+    private void awaitOpen(ConnectionLimiter node, InetAddress client, int connections, Duration deadline) {
+        await(connections + " connections")
+                .atMost(deadline)
+                .pollInterval(Duration.ofMillis(10))
+                .until(() -> {
+                    boolean admitted = true;
+                    while (admitted && node.openConnections(client) < connections) {
+                        long began = System.nanoTime();
+                        admitted = node.tryAcquire(client).map(permits::add).isPresent();
+                        assertThat(System.nanoTime() - began).isLessThan(TimeUnit.SECONDS.toNanos(1));
+                    }
+                    return node.openConnections(client) == connections;
+                });
+    }
+
+    /** Once by each node that it concerns. */
+    private void awaitWarning(String part) {
+        await(part).atMost(DEADLINE).until(() -> warnings.messages().stream().anyMatch(line -> line.contains(part)));
+        assertThat(warnings.messages()).filteredOn(line -> line.contains(part)).hasSizeLessThanOrEqualTo(nodes.size());
+    }
+
+    private void assertAway(ConnectionLimiter node) {
+        assertThat(figures(node).connected()).isFalse();
+        assertThat(figures(node).away()).isPositive();
+        assertThat(figures(node).failed()).isPositive();
+    }
+
+    /** Two nodes hold one limit, and nothing is away. */
+    private void assertWell(ConnectionLimiter one, ConnectionLimiter other, InetAddress client) {
+        awaitOpen(one, client, LIMIT, DEADLINE);
+        awaitOpen(other, client, FREE, DEADLINE);
+        assertThat(other.tryAcquire(client)).isEmpty();
+        await("all clients")
+                .atMost(DEADLINE)
+                .until(() -> figures(one).connected() && figures(one).away() == 0);
+    }
+
+    @Test
+    void stopped() throws Exception {
+        RedisProcess engine = engine();
+        ConnectionLimiter node = healthyNode(engine.uri());
+        Signals.send("STOP", engine.process());
+        awaitOpen(node, client(2), FREE, DEADLINE);
+        assertThat(node.tryAcquire(client(2))).isEmpty();
+        awaitOpen(node, client(2), WANTED, SOON);
+        assertAway(node);
+        Signals.send("CONT", engine.process());
+        await("answers").atMost(DEADLINE).until(() -> figures(node).connected());
+    }
+
+    @Test
+    void withoutMemory() throws Exception {
+        RedisProcess engine = engine();
+        ConnectionLimiter node = healthyNode(engine.uri());
+        ConnectionLimiter other = healthyNode(engine.uri());
+        RedisCommands<String, String> commands = commands(engine);
+        commands.configSet("maxmemory", "1");
+        awaitOpen(node, client(2), WANTED, SOON);
+        assertAway(node);
+        awaitWarning("does not reserve (OOM); reservations hold for 2000 ms, then onClusterError=local");
+        commands.configSet("maxmemory", "0");
+        assertWell(node, other, client(3));
+    }
+
+    private static void user(RedisCommands<String, String> commands, String... rules) {
+        CommandArgs<String, String> arguments = new CommandArgs<>(StringCodec.UTF8)
+                .add("SETUSER")
+                .add("limited")
+                .add("reset")
+                .add("on")
+                .add(">secret")
+                .add("~connlimit:*");
+        for (String rule : rules) {
+            arguments.add(rule);
+        }
+        commands.dispatch(CommandType.ACL, new StatusOutput<>(StringCodec.UTF8), arguments);
+    }
+
+    private static String limited(RedisProcess engine) {
+        return "redis://limited:secret@127.0.0.1:" + engine.port();
+    }
+
+    /** Neither the script, nor what is in it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"-evalsha", "-hset"})
+    void withoutPermission(String missing) throws Exception {
+        RedisProcess engine = engine();
+        RedisCommands<String, String> commands = commands(engine);
+        user(commands, "+@all", missing);
+        ConnectionLimiter node = node(limited(engine));
+        awaitOpen(node, client(2), WANTED, SOON);
+        assertAway(node);
+        awaitWarning("does not reserve (NOPERM)");
+        user(commands, "+@all");
+        assertWell(node, node(engine.uri()), client(3));
+    }
+
+    /** As docs/cluster.md says. */
+    @Test
+    void thePermissionsThatAreDocumentedAreEnough() throws Exception {
+        RedisProcess engine = engine();
+        user(
+                commands(engine),
+                "+eval",
+                "+evalsha",
+                "+time",
+                "+get",
+                "+set",
+                "+hgetall",
+                "+hset",
+                "+hdel",
+                "+del",
+                "+pexpire");
+        ConnectionLimiter node = healthyNode(limited(engine));
+        assertWell(node, healthyNode(limited(engine)), client(2));
+        assertThat(warnings.messages()).isEmpty();
+    }
+
+    @Test
+    void oneShardIsDown() throws Exception {
+        RedisProcess one = shard("one");
+        RedisProcess two = shard("two");
+        beginCluster(commands(one), commands(two), two.port());
+        String uri = one.uri() + ",127.0.0.1:" + two.port();
+        ConnectionLimiter node = healthyNode(uri);
+        ConnectionLimiter other = healthyNode(uri);
+        InetAddress unharmed = client(true);
+        InetAddress harmed = client(false);
+        two.kill();
+        awaitOpen(node, harmed, WANTED, SOON);
+        assertAway(node);
+        awaitOpen(node, unharmed, LIMIT, DEADLINE);
+        awaitOpen(other, unharmed, FREE, DEADLINE);
+        assertThat(other.tryAcquire(unharmed)).isEmpty();
+        assertThat(figures(node).away()).isEqualTo(1);
+        await("a warning").atMost(DEADLINE).until(() -> !warnings.messages().isEmpty());
+        assertThat(warnings.messages()).allMatch(line -> line.contains(" does not "));
+        two.start();
+        await("the other shard")
+                .atMost(DEADLINE)
+                .until(() -> figures(node).connected() && figures(node).away() == 0);
+    }
+
+    private RedisProcess shard(String name) throws Exception {
+        return engine(
+                "--cluster-enabled",
+                "yes",
+                "--cluster-require-full-coverage",
+                "no",
+                "--cluster-config-file",
+                directory.resolve(name + ".conf").toString());
+    }
+
+    private static void beginCluster(
+            RedisCommands<String, String> first, RedisCommands<String, String> second, int secondPort) {
+        first.clusterAddSlots(IntStream.range(0, 8192).toArray());
+        second.clusterAddSlots(IntStream.range(8192, 16384).toArray());
+        first.clusterMeet("127.0.0.1", secondPort);
+        for (RedisCommands<String, String> node : List.of(first, second)) {
+            await("the cluster").atMost(DEADLINE).until(() -> node.clusterInfo().contains("cluster_state:ok"));
+        }
+    }
+
+    /** {@return a client whose keys are on the first shard, or on the second} */
+    private static InetAddress client(boolean first) throws Exception {
+        for (int i = 2; ; i++) {
+            InetAddress client = client(i);
+            int slot = SlotHash.getSlot("{" + ReservationStore.slice("127.0.0." + i + "/32") + "}");
+            if (slot < 8192 == first) {
+                return client;
+            }
+        }
+    }
+
+    /** What the name of the primary leads to has become a replica; later, the name leads to the new one. */
+    @Test
+    void thePrimaryBecomesAReplica() throws Exception {
+        RedisProcess engine = engine("--dir", directory.toString());
+        RedisProcess next = engine("--dir", directory.toString());
+        Wire name = open(new Wire(engine));
+        ConnectionLimiter node = healthyNode(name.uri());
+        ConnectionLimiter other = healthyNode(name.uri());
+        commands(engine).replicaof("127.0.0.1", next.port());
+        awaitOpen(node, client(2), WANTED, SOON);
+        assertAway(node);
+        awaitWarning("does not reserve (READONLY)");
+        assertThat(warnings.messages()).noneMatch(line -> line.contains("forgotten"));
+        name.lead(next);
+        assertWell(node, other, client(3));
+    }
+
+    /** Nobody has needed it when it went. */
+    @Test
+    void itHasGoneWhileTheNodeWasIdle() throws Exception {
+        RedisProcess engine = engine();
+        ConnectionLimiter node = healthyNode(engine.uri());
+        engine.kill();
+        await("a lease to be over")
+                .atMost(DEADLINE)
+                .until(() -> figures(node).sinceLastAnswer().compareTo(LEASE.multipliedBy(2)) > 0);
+        awaitOpen(node, client(2), WANTED, Duration.ofSeconds(1));
+        assertAway(node);
+    }
+
+    /** Somebody else has written there. */
+    @Test
+    void whatItKeepsCannotBeRead() throws Exception {
+        RedisProcess engine = engine();
+        RedisCommands<String, String> commands = commands(engine);
+        String slice = "connlimit:1:{" + ReservationStore.slice("127.0.0.2/32") + "}:default";
+        commands.hset(slice + ":127.0.0.2/32", "somebody", "what is this");
+        ConnectionLimiter node = healthyNode(engine.uri());
+        commands.del(slice);
+        commands.lpush(slice, "no epoch");
+        assertWell(node, healthyNode(engine.uri()), client(2));
+        assertThat(commands.hgetall(slice + ":127.0.0.2/32")).doesNotContainKey("somebody");
+    }
+}
