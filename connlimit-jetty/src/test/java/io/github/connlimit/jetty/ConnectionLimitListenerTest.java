@@ -643,7 +643,8 @@ class ConnectionLimitListenerTest {
                         counting -> assertThat(counting)
                                 .contains("counting a connection failed, onError decides (java.lang.NullPointer"),
                         asking -> assertThat(asking)
-                                .contains("getting the peer address of a connection failed, onError decides (java.io.IO"));
+                                .contains(
+                                        "getting the peer address of a connection failed, onError decides (java.io.IO"));
     }
 
     @Test

@@ -81,9 +81,9 @@ public final class Run {
 
     /** @param wanted parts of the names of faults; none for all */
     public static void main(String[] wanted) throws Exception {
-        Path folder = Path.of("planted-faults");
+        Path folder = Path.of("tests", "planted-faults");
         if (!Files.isDirectory(folder)) {
-            throw new IllegalStateException("to be run in the root of the tree: java planted-faults/Run.java");
+            throw new IllegalStateException("to be run in the root of the tree: java tests/planted-faults/Run.java");
         }
         List<Fault> faults = new ArrayList<>();
         try (Stream<Path> files = Files.list(folder)) {
