@@ -98,7 +98,7 @@ class StatusPageTest {
                                 + "\"clients\":3,\"largestClient\":2,\"admitted\":7,"
                                 + "\"refused\":{\"connections\":3,\"pending\":0,\"streams\":0,\"total\":0,\"rate\":0,\"network\":0,\"cluster\":0},"
                                 + "\"timedOut\":{\"handshake\":0,\"first_byte\":0,\"header\":0},"
-                                + "\"wouldRefuse\":0,\"wouldTimeOut\":0,\"errors\":0,\"forgotten\":0,\"topClients\":["
+                                + "\"wouldRefuse\":0,\"wouldTimeOut\":0,\"unnamedClients\":0,\"errors\":0,\"forgotten\":0,\"topClients\":["
                                 + "{\"client\":\"127.0.0.9/32\",\"open\":4,\"pending\":0,\"streams\":0,\"limit\":0},"
                                 + "{\"client\":\"127.0.0.2/32\",\"open\":2,\"pending\":0,\"streams\":0,\"limit\":2},"
                                 + "{\"client\":\"127.0.0.3/32\",\"open\":1,\"pending\":0,\"streams\":0,\"limit\":2}],\"topNetworks\":[],"
