@@ -85,8 +85,13 @@ final class Running implements AutoCloseable {
     }
 
     List<String> warnings() {
+        return messages(Level.WARNING);
+    }
+
+    /** @param least how serious they are at least */
+    List<String> messages(Level least) {
         return log.stream()
-                .filter(line -> line.getLevel().intValue() >= Level.WARNING.intValue())
+                .filter(line -> line.getLevel().intValue() >= least.intValue())
                 .map(LogRecord::getMessage)
                 .toList();
     }
