@@ -167,6 +167,9 @@ final class RequestHeaders {
         private final Connection connection;
         private final boolean http2;
 
+        /** How many headers there had been before this was made: their requests may not have been answered yet. */
+        private final long unnoted;
+
         /** How many headers there had been at the last request that was noted. Guarded by this, as all that follows. */
         private long messages;
 
@@ -190,6 +193,7 @@ final class RequestHeaders {
         Progress(ConnectionMetaData http) {
             this.connection = http.getConnection();
             this.http2 = isHttp2(http);
+            this.unnoted = connection.getMessagesIn();
             this.wireBytes = wireBytes();
         }
 
@@ -243,7 +247,8 @@ final class RequestHeaders {
         /** Notes a request that Jetty has answered by itself: no handler has seen it, and it has no body any more. */
         private void noteAnswered() {
             long in = connection.getMessagesIn();
-            if (!http2 && in != messages && bodies == 0 && connection.getMessagesOut() >= in) {
+            // Jetty 12.0 counts an answer before a body has been read.
+            if (!http2 && in > unnoted && in != messages && bodies == 0 && connection.getMessagesOut() >= in) {
                 begin();
             }
         }

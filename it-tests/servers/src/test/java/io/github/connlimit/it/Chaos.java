@@ -189,6 +189,11 @@ final class Chaos {
         crowd.serverStarted(bed.server().port());
     }
 
+    /** Others warn of the setting. */
+    private boolean knowsHeaders() {
+        return bed.server() instanceof ContainerServer;
+    }
+
     private ConnectionLimits limits() {
         // A reserve needs room.
         int reserve = random.nextInt(3) == 0 ? 1 + random.nextInt(2) : 0;
@@ -199,7 +204,8 @@ final class Chaos {
                 .reservedConnections(reserve)
                 .refuse(Refusal.values()[random.nextInt(Refusal.values().length)])
                 .handshakeTimeout(Duration.ofMillis(random.nextInt(5) == 0 ? 0 : 300 + random.nextInt(2000)))
-                .headerTimeout(Duration.ofMillis(random.nextBoolean() ? 0 : 200 + random.nextInt(2000)))
+                .headerTimeout(
+                        Duration.ofMillis(random.nextBoolean() || !knowsHeaders() ? 0 : 200 + random.nextInt(2000)))
                 .maxPendingPerClient(random.nextInt(3) == 0 ? 1 + random.nextInt(3) : 0)
                 .respondMaxOpen(random.nextInt(50))
                 .tarpitTime(Duration.ofMillis(random.nextInt(300)))

@@ -30,7 +30,7 @@ final class Leftovers {
 
     /**
      * Clients and how often they were refused, which the last server's listener and its summary of refusals remember, and
-     * the parts of tables, which every limiter has dozens of.
+     * what every limiter has dozens of: the parts of tables, and kinds of errors.
      */
     private static final Set<String> NOT_COUNTED = Set.of(
             Cidr.class.getName(),
@@ -39,6 +39,8 @@ final class Leftovers {
             "io.github.connlimit.Tally",
             "io.github.connlimit.ClientTable$Part",
             "io.github.connlimit.ClientSizes",
+            "io.github.connlimit.ErrorLog$Kind",
+            "io.github.connlimit.RateBuckets",
             "io.github.connlimit.Stripe");
 
     private static final String PERMIT = "io.github.connlimit.GatePermit";
