@@ -51,8 +51,7 @@ class ClusterTest {
     }
 
     /** The one that comes first has the whole limit, and the other what is free; what they held is free when they stop. */
-    private static void assertTwoHoldOneLimit(ServersTest.Kind kind, String cluster, String... properties)
-            throws Exception {
+    static void assertTwoHoldOneLimit(ServersTest.Kind kind, String cluster, String... properties) throws Exception {
         String[] all = Stream.concat(
                         Stream.of(
                                 "connlimit.max-per-client=20",
@@ -90,7 +89,7 @@ class ClusterTest {
         }
     }
 
-    private static String uri() {
+    static String uri() {
         return redis.uri(PASSWORD);
     }
 
@@ -98,16 +97,6 @@ class ClusterTest {
     @MethodSource("kinds")
     void twoHoldOneLimit(ServersTest.Kind kind) throws Exception {
         assertTwoHoldOneLimit(kind, kind + "-by-uri", "connlimit.cluster-uri=" + uri());
-    }
-
-    @ParameterizedTest
-    @MethodSource("kinds")
-    void twoHoldOneLimitByTheRedisTheyHave(ServersTest.Kind kind) throws Exception {
-        assertTwoHoldOneLimit(
-                kind,
-                kind + "-via-spring",
-                Docs.snippet("spring-boot-cluster").strip(),
-                "spring.data.redis.url=" + uri());
     }
 
     @Test
