@@ -135,14 +135,16 @@ class UnwellEngineTest {
         assertThat(figures(node).failed()).isPositive();
     }
 
-    /** Two nodes hold one limit, and nothing is away. */
+    /** Nothing is away any more, and then two nodes hold one limit. */
     private void assertWell(ConnectionLimiter one, ConnectionLimiter other, InetAddress client) {
+        for (ConnectionLimiter node : List.of(one, other)) {
+            await("all clients")
+                    .atMost(DEADLINE)
+                    .until(() -> figures(node).connected() && figures(node).away() == 0);
+        }
         awaitOpen(one, client, LIMIT, DEADLINE);
         awaitOpen(other, client, FREE, DEADLINE);
         assertThat(other.tryAcquire(client)).isEmpty();
-        await("all clients")
-                .atMost(DEADLINE)
-                .until(() -> figures(one).connected() && figures(one).away() == 0);
     }
 
     @Test
