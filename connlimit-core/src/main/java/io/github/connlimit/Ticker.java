@@ -1,9 +1,10 @@
 package io.github.connlimit;
 
 /**
- * The clock of a limiter: whatever connlimit decides by time, it reads from here. Deadlines, rates, a tarpit and the pauses
- * between two lines of the log all follow it, so that a test which owns it need not wait. It tells elapsed time only, in
- * nanoseconds since some moment, as {@link System#nanoTime} does, and may overflow.
+ * The clock of a limiter. Deadlines, rates, a tarpit and the pauses between two lines of the log follow it, so a test that
+ * owns it need not wait. How often a container's scheduler looks, and the time-outs of its sockets, do not.
+ *
+ * <p>It measures elapsed time, in nanoseconds since some moment, as {@link System#nanoTime} does, and may overflow.
  *
  * <p>Implementations must be thread-safe, cheap, and never go back.
  *
