@@ -2,21 +2,15 @@ package io.github.connlimit.springboot4;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.connlimit.testing.TestCertificate;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
-import java.io.InputStream;
 import java.net.Socket;
 import java.net.SocketException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.KeyStore;
-import java.util.List;
 import java.util.logging.Level;
-import javax.net.ssl.KeyManagerFactory;
 import org.apache.coyote.http11.Http11Nio2Protocol;
 import org.apache.coyote.http11.Http11NioProtocol;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.WebApplicationType;
@@ -30,14 +24,9 @@ import org.springframework.context.annotation.Configuration;
 class CustomizersTest {
 
     private static final String LIMIT = "connlimit.max-per-client=2";
-    private static final String PASSWORD = "password";
-
     /** Two on the class path are one too many for the management server. */
     private static final String ONE_CONTAINER = "spring.autoconfigure.exclude=org.springframework.boot.jetty"
             + ".autoconfigure.actuate.web.server.JettyServletManagementContextAutoConfiguration";
-
-    @TempDir
-    private static Path directory;
 
     private static Running tomcat(Class<?> configuration, String... properties) {
         return new Running(TomcatServletWebServerFactory.class, WebApplicationType.SERVLET, configuration, properties);
@@ -99,38 +88,10 @@ class CustomizersTest {
 
         @Bean
         WebServerFactoryCustomizer<NettyReactiveWebServerFactory> tls() throws Exception {
-            SslContext context = SslContextBuilder.forServer(keys()).build();
+            SslContext context =
+                    SslContextBuilder.forServer(TestCertificate.keys()).build();
             return factory -> factory.addServerCustomizers(server -> server.secure(spec -> spec.sslContext(context)));
         }
-    }
-
-    private static KeyManagerFactory keys() throws Exception {
-        Path file = directory.resolve("key.p12");
-        Process keytool = new ProcessBuilder(List.of(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-genkeypair",
-                        "-keyalg",
-                        "EC",
-                        "-dname",
-                        "CN=localhost",
-                        "-storetype",
-                        "PKCS12",
-                        "-storepass",
-                        PASSWORD,
-                        "-keystore",
-                        file.toString()))
-                .redirectErrorStream(true)
-                .start();
-        String output = new String(keytool.getInputStream().readAllBytes());
-        assertThat(keytool.waitFor()).as(output).isZero();
-        KeyStore store = KeyStore.getInstance("PKCS12");
-        try (InputStream in = Files.newInputStream(file)) {
-            store.load(in, PASSWORD.toCharArray());
-        }
-        KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        keys.init(store, PASSWORD.toCharArray());
-        return keys;
     }
 
     /** Clear text on a port of TLS is worse than no answer. */
