@@ -60,12 +60,13 @@ class RefusalTest extends ServerTest {
                         new ConnectionLimitHandler(
                                 limiter,
                                 ConnectionPhase.FIRST_BYTE,
-                                (channel, client) ->
-                                        channel.writeAndFlush(Unpooled.wrappedBuffer(new byte[ANSWER_BYTES]))),
+                                (channel, client) -> {
+                                    // A socket that takes all of it at once would leave nothing to be written later.
+                                    channel.config().setOption(ChannelOption.SO_SNDBUF, 64 * 1024);
+                                    channel.writeAndFlush(Unpooled.wrappedBuffer(new byte[ANSWER_BYTES]));
+                                }),
                         channel -> {})
                 .channel(NioServerSocketChannel.class)
-                // More than that is never on its way.
-                .childOption(ChannelOption.SO_SNDBUF, 64 * 1024)
                 .bind(anyPort())
                 .sync()
                 .channel();
