@@ -240,12 +240,12 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
      * @return whether it may go on
      */
     boolean admit(Channel accepted) {
-        boolean admitted = mayGoOn(accepted);
-        if (!admitted) {
+        Rejection rejection = tryAdmit(accepted);
+        if (rejection != null) {
             releaseElsewhere(accepted);
-            refuse(accepted);
+            refuse(accepted, rejection);
         }
-        return admitted;
+        return rejection == null;
     }
 
     /**
@@ -254,7 +254,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
      * @return whether it may go on
      */
     boolean admitLate(Channel accepted) {
-        boolean admitted = mayGoOn(accepted);
+        boolean admitted = tryAdmit(accepted) == null;
         if (!admitted) {
             releaseElsewhere(accepted);
             end(accepted, peer(accepted));
@@ -262,18 +262,19 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         return admitted;
     }
 
-    private boolean mayGoOn(Channel accepted) {
+    /** {@return {@code null} if the connection may go on} */
+    private Rejection tryAdmit(Channel accepted) {
         try {
             if (isUnlimited(accepted)) {
-                return true;
+                return null;
             }
             InetAddress peer = peer(accepted);
-            // Some transports do not know a client any more that has left already.
-            return peer != null && count(accepted, peer);
+            // Some transports do not know a client any more that has left already. It is not answered.
+            return peer == null ? Rejection.SERVER_LIMIT : count(accepted, peer);
         } catch (Throwable error) {
             gate.release(accepted);
             gate.report("letting a connection in failed, onError decides", error);
-            return gate.limiter().limits().onError() == ErrorPolicy.ADMIT;
+            return gate.limiter().limits().onError() == ErrorPolicy.ADMIT ? null : Rejection.SERVER_LIMIT;
         }
     }
 
@@ -300,19 +301,20 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         return accepted.remoteAddress() instanceof InetSocketAddress remote ? remote.getAddress() : null;
     }
 
-    private boolean count(Channel accepted, InetAddress peer) {
+    private Rejection count(Channel accepted, InetAddress peer) {
         ConnectionLimits limits = gate.limiter().limits();
         boolean toProve =
                 limits.maxPendingPerClient() > 0 || !limits.handshakeTimeout().isZero();
-        if (!(toProve ? gate.admit(accepted, peer, firstPhase) : gate.admit(accepted, peer))) {
-            return false;
+        Rejection rejection = gate.tryAdmit(accepted, peer, toProve ? firstPhase : null);
+        if (rejection != null) {
+            return rejection;
         }
         belongsTo(accepted);
         accepted.closeFuture().addListener(closed -> gate.release(accepted));
         if (toProve) {
             accepted.pipeline().addFirst(new ProgressHandler(gate));
         }
-        return true;
+        return null;
     }
 
     private void belongsTo(Channel accepted) {
@@ -325,7 +327,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
         accepted.attr(ConnectionLimitHandler.ACCEPTORS).set(all);
     }
 
-    private void refuse(Channel refused) {
+    private void refuse(Channel refused, Rejection rejection) {
         try {
             InetAddress peer = peer(refused);
             Refusal how = gate.limiter().limits().refuse();
@@ -334,7 +336,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
                 return;
             } else if (how == Refusal.TARPIT && peer != null && gate.tryHold(refused, peer, Acceptor::reset)) {
                 return;
-            } else if (how == Refusal.RESPOND && peer != null && answer(refused, peer)) {
+            } else if (how == Refusal.RESPOND && peer != null && answer(refused, peer, rejection)) {
                 return;
             } else if (how != Refusal.CLOSE) {
                 reset(refused);
@@ -347,7 +349,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
     }
 
     /** Has the connection answered by the loop that accepts, if that can be done before a handshake, and within budget. */
-    private boolean answer(Channel refused, InetAddress peer) {
+    private boolean answer(Channel refused, InetAddress peer, Rejection rejection) {
         RefusalBudget.Place place = firstPhase == ConnectionPhase.HANDSHAKE
                 ? null
                 : gate.tryRespond(peer, false).orElse(null);
@@ -358,7 +360,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
             beginAnswer(refused, place);
             loop.register(refused).addListener(registered -> {
                 if (registered.isSuccess()) {
-                    LingeringHandler.finish(refused, Unpooled.wrappedBuffer(Rejection.CLIENT_LIMIT.httpResponse(true)));
+                    LingeringHandler.finish(refused, Unpooled.wrappedBuffer(rejection.httpResponse(true)));
                 } else {
                     endAnswer(refused);
                     refused.unsafe().closeForcibly();

@@ -57,14 +57,11 @@ class RefusalTest extends ServerTest {
     private Channel startWithLongAnswer() throws InterruptedException {
         limiter.reconfigure(limits -> limits.toBuilder().maxPerClient(1).build());
         return bootstrap(
-                        new ConnectionLimitHandler(
-                                limiter,
-                                ConnectionPhase.FIRST_BYTE,
-                                (channel, client) -> {
-                                    // A socket that takes all of it at once would leave nothing to be written later.
-                                    channel.config().setOption(ChannelOption.SO_SNDBUF, 64 * 1024);
-                                    channel.writeAndFlush(Unpooled.wrappedBuffer(new byte[ANSWER_BYTES]));
-                                }),
+                        new ConnectionLimitHandler(limiter, ConnectionPhase.FIRST_BYTE, (channel, client) -> {
+                            // A socket that takes all of it at once would leave nothing to be written later.
+                            channel.config().setOption(ChannelOption.SO_SNDBUF, 64 * 1024);
+                            channel.writeAndFlush(Unpooled.wrappedBuffer(new byte[ANSWER_BYTES]));
+                        }),
                         channel -> {})
                 .channel(NioServerSocketChannel.class)
                 .bind(anyPort())
@@ -114,6 +111,21 @@ class RefusalTest extends ServerTest {
         Client refused = connect(ALICE, server).write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         Client.Response answer = refused.response();
         assertThat(answer.status()).isEqualTo(429);
+        assertThat(refused.awaitEnd()).isEqualTo(Client.Ending.END_OF_STREAM);
+    }
+
+    /** It is no fault of the client's that the server is full. */
+    @Test
+    void answersThatTheServerIsFull() throws Exception {
+        limiter.reconfigure(
+                limits -> limits.toBuilder().maxTotal(1).refuse(Refusal.RESPOND).build());
+        Channel server = start(new ConnectionLimitHandler(limiter), channel -> {});
+        assertThat(isServed(connect(ALICE, server))).isTrue();
+        Client refused = connect(BOB, server).write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        Client.Response answer = refused.response();
+        assertThat(answer.status()).isEqualTo(503);
+        assertThat(answer.headers()).containsEntry("retry-after", "1").containsEntry("connection", "close");
+        assertThat(answer.body()).isEqualTo("server connection limit reached\n");
         assertThat(refused.awaitEnd()).isEqualTo(Client.Ending.END_OF_STREAM);
     }
 
