@@ -198,6 +198,35 @@ class NettyTest extends ServerTest {
         assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isEqualTo(1);
     }
 
+    /** What Netty's decoder takes for an address, and is one. */
+    @ParameterizedTest
+    @ValueSource(strings = {"[2001:db8::1]", "[2001:db8::1%1]", "2001:db8::1%eth0", "2001:DB8::01"})
+    void aHeaderNamesItsClientInAnyForm(String name) throws Exception {
+        Channel server = startBehindProxy(false);
+        assertThat(isServed(connect(PROXY, server).write("PROXY TCP6 " + name + " ::1 1000 2000\r\n")))
+                .isTrue();
+        assertThat(limiter.openConnections(InetAddress.getByName("2001:db8::1")))
+                .isEqualTo(1);
+        assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isZero();
+        assertThat(limiter.snapshot().unnamedClients()).isZero();
+        assertThat(limiter.snapshot().errors()).isZero();
+    }
+
+    /** What Netty's decoder takes for an address, and may be read in two ways. */
+    @ParameterizedTest
+    @ValueSource(strings = {"TCP4 192.0.2.010 127.0.0.1", "TCP6 ::ffff:192.0.2.010 ::1"})
+    void aHeaderThatNamesNobodyCountsForThePeer(String names) throws Exception {
+        Channel server = startBehindProxy(false);
+        for (int i = 1; i <= 2; i++) {
+            assertThat(isServed(connect(PROXY, server).write("PROXY " + names + " 1000 2000\r\n")))
+                    .isTrue();
+            assertThat(limiter.openConnections(InetAddress.getByName(PROXY))).isEqualTo(i);
+            assertThat(limiter.snapshot().openConnections()).isEqualTo(i);
+            assertThat(limiter.snapshot().unnamedClients()).isEqualTo(i);
+        }
+        assertThat(limiter.snapshot().errors()).isZero();
+    }
+
     @Test
     void aHeaderOfAnybodyElseChangesNothing() throws Exception {
         Channel server = startBehindProxy(false);
