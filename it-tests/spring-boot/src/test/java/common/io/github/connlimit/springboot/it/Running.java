@@ -65,7 +65,10 @@ final class Running implements AutoCloseable {
                 .initializers(context -> ((GenericApplicationContext) context).registerBean("factory", factory))
                 .build();
         more.accept(application);
-        String[] arguments = Stream.concat(Stream.of("server.port=0"), Stream.of(properties))
+        // Reactor Netty would wait for two seconds whether somebody comes yet.
+        String[] arguments = Stream.concat(
+                        Stream.of("server.port=0", "spring.reactor.netty.shutdown-quiet-period=100ms"),
+                        Stream.of(properties))
                 .map(property -> "--" + property)
                 .toArray(String[]::new);
         return new Running(application.run(arguments), log);
