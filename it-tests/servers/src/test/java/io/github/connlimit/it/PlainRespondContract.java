@@ -102,6 +102,23 @@ interface PlainRespondContract extends RespondContract {
         bed().admitted(BOB);
     }
 
+    /** It is no fault of the client's. */
+    @Test
+    default void respondSaysThatTheServerIsFull() throws Exception {
+        bed().start(TestBed.patient()
+                .maxPerClient(3)
+                .maxTotal(1)
+                .refuse(Refusal.RESPOND)
+                .build());
+        bed().admitted(ALICE);
+        RespondContract.unlessTooSlow(() -> {
+            try (TestConnection refused = bed().connect(BOB)) {
+                RespondContract.assertAnswer(refused.write(GET), 503, "server connection limit reached\n");
+                assertThat(refused.awaitEnd()).isEqualTo(Ending.END_OF_STREAM);
+            }
+        });
+    }
+
     @Test
     default void respondEndsWhenSlotIsFree() throws Exception {
         startResponding();

@@ -51,9 +51,14 @@ interface RespondContract extends Contract {
     }
 
     static void assertTooManyRequests(TestConnection refused) throws IOException {
+        assertAnswer(refused, 429, REFUSED);
+    }
+
+    /** Asserts that a refused connection gets this answer. */
+    static void assertAnswer(TestConnection refused, int status, String body) throws IOException {
         TestConnection.Response response = refused.response();
-        assertThat(response.status()).isEqualTo(429);
+        assertThat(response.status()).isEqualTo(status);
         assertThat(response.headers()).containsEntry("retry-after", "1").containsEntry("connection", "close");
-        assertThat(response.body()).isEqualTo(REFUSED);
+        assertThat(response.body()).isEqualTo(body);
     }
 }
