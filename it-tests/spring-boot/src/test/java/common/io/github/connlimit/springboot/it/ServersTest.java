@@ -65,13 +65,20 @@ class ServersTest {
 
     @ParameterizedTest
     @MethodSource("kinds")
-    void limits(Kind kind) throws Exception {
-        try (Running app = kind.start(LIMIT)) {
+    void limitsAndDoesSoAfterAStopAndAStart(Kind kind) throws Exception {
+        try (Running app = kind.start(LIMIT, "server.shutdown=immediate")) {
             assertLimited(app, app.port(), false);
             assertThat(app.warnings()).isEmpty();
             assertThat(app.infos())
                     .contains("Limits the connections of each client: " + kind.server() + " on port " + app.port()
                             + ", maxPerClient=3");
+            try (Clients clients = new Clients(app.port(), false)) {
+                assertThat(clients.served(2, 2)).isEqualTo(2);
+                app.context.stop();
+                app.awaitOpen(0);
+            }
+            app.context.start();
+            assertLimited(app, app.port(), false);
         }
     }
 
@@ -135,19 +142,5 @@ class ServersTest {
             CompletableFuture.delayedExecutor(300, TimeUnit.MILLISECONDS).execute(app.app().goOn::countDown);
         }
         assertThat(answer.get(20, TimeUnit.SECONDS)).isEqualTo("200 done");
-    }
-
-    @ParameterizedTest
-    @MethodSource("kinds")
-    void limitsAgainAfterAStopAndAStart(Kind kind) throws Exception {
-        try (Running app = kind.start(LIMIT, "server.shutdown=immediate")) {
-            try (Clients clients = new Clients(app.port(), false)) {
-                assertThat(clients.served(2, 2)).isEqualTo(2);
-                app.context.stop();
-                app.awaitOpen(0);
-            }
-            app.context.start();
-            assertLimited(app, app.port(), false);
-        }
     }
 }
