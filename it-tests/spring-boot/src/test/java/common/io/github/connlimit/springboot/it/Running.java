@@ -10,6 +10,7 @@ import ch.qos.logback.core.read.ListAppender;
 import io.github.connlimit.ConnectionLimiter;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.LoggerFactory;
 import org.springframework.boot.Banner;
@@ -72,6 +73,28 @@ final class Running implements AutoCloseable {
                 .map(property -> "--" + property)
                 .toArray(String[]::new);
         return new Running(application.run(arguments), log);
+    }
+
+    /** {@return what Spring Boot says of an application that does not start} */
+    static String failure(String... properties) {
+        ListAppender<ILoggingEvent> said = new ListAppender<>();
+        said.start();
+        Logger reporter = (Logger) LoggerFactory.getLogger("org.springframework.boot.diagnostics");
+        try {
+            start(
+                            Line.tomcat().get(0),
+                            WebApplicationType.SERVLET,
+                            application -> application.addListeners((ApplicationListener<ApplicationPreparedEvent>)
+                                    prepared -> reporter.addAppender(said)),
+                            properties)
+                    .close();
+            throw new AssertionError("it has started");
+        } catch (RuntimeException failed) {
+            assertThat(said.list).isNotEmpty().allMatch(event -> event.getThrowableProxy() == null);
+            return said.list.stream().map(ILoggingEvent::getFormattedMessage).collect(Collectors.joining("\n"));
+        } finally {
+            reporter.detachAppender(said);
+        }
     }
 
     private static Logger logger() {
