@@ -35,6 +35,21 @@ final class Data {
             data.field("unnamedClients", now.unnamedClients());
             data.field("errors", now.errors());
             data.field("forgotten", now.forgotten());
+            look.cluster()
+                    .ifPresent(cluster -> data.object("cluster", node -> {
+                        node.field("connected", cluster.connected());
+                        node.field(
+                                "millisSinceLastAnswer",
+                                cluster.sinceLastAnswer().toMillis());
+                        node.field("onClusterError", look.limits().toSettings().get("onClusterError"));
+                        node.field("reservations", cluster.reservations());
+                        node.field("reserved", cluster.reserved());
+                        node.field("requests", cluster.requests());
+                        node.field("granted", cluster.granted());
+                        node.field("denied", cluster.denied());
+                        node.field("failed", cluster.failed());
+                        node.field("away", cluster.away());
+                    }));
             if (clients) {
                 data.array(
                         "topClients",

@@ -1,5 +1,6 @@
 package io.github.connlimit.page;
 
+import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.LimiterSnapshot;
@@ -8,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** The last ten minutes of a limiter, as far as somebody looked. This class is thread-safe. */
@@ -31,7 +33,12 @@ final class History {
     private Look last;
 
     /** What one look showed. */
-    record Look(long nanoTime, LimiterSnapshot now, ConnectionLimits limits, List<Sample> samples) {}
+    record Look(
+            long nanoTime,
+            LimiterSnapshot now,
+            ConnectionLimits limits,
+            Optional<ClusterSnapshot> cluster,
+            List<Sample> samples) {}
 
     /** Takes the first sample, so that the first look has something to compare with. */
     History(ConnectionLimiter limiter, Ticker ticker) {
@@ -46,7 +53,7 @@ final class History {
         if (last == null || time - last.nanoTime >= FRESH_NANOS) {
             LimiterSnapshot now = limiter.snapshot(CLIENTS);
             add(Sample.of(time, now));
-            last = new Look(time, now, limiter.limits(), List.copyOf(samples));
+            last = new Look(time, now, limiter.limits(), limiter.cluster(), List.copyOf(samples));
         }
         return last;
     }

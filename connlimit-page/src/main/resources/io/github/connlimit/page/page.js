@@ -122,6 +122,21 @@ function showFigures(data) {
     element('div', {}, element('dt', {}, name), element('dd', {}, figure))));
 }
 
+/** The table of a node of a cluster, and a banner while its Redis does not do what it is asked for. */
+function showCluster(node) {
+  byId('node').hidden = !node;
+  banner('cluster', !node || node.connected && node.away === 0 ? ''
+    : `The Redis of the cluster ${node.connected ? 'fails' : 'does not answer'}: onClusterError=${node.onClusterError} holds for `
+      + `${numbers.format(node.away)} clients. Its last answer came ${Math.round(node.millisSinceLastAnswer / 1000)} s ago.`);
+  if (!node) return;
+  const figures = [
+    ['Clients with a reservation', node.reservations], ['Connections reserved', node.reserved],
+    ['Requests', node.requests], ['Got more', node.granted], ['Got nothing more', node.denied],
+    ['Failed requests', node.failed], ['Clients without the Redis', node.away]];
+  replace(byId('shared'), figures.map(([name, figure]) =>
+    element('div', {}, element('dt', {}, name), element('dd', {}, numbers.format(figure)))));
+}
+
 function showPlots(data, intervals) {
   const history = data.history;
   const perSecond = counts => counts.map((count, i) => history.seconds[i] > 0 ? count / history.seconds[i] : 0);
@@ -197,6 +212,7 @@ function show(data) {
     ? 'Dry run: nothing is refused and nothing is closed. The page shows what would have been.' : '');
   const intervals = timeline(data.history.seconds);
   showFigures(data);
+  showCluster(data.cluster);
   showPlots(data, intervals);
   showRefusals(data, intervals);
   showClients(data);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpServer;
+import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import java.net.InetAddress;
@@ -124,6 +125,28 @@ class BrowserTest {
                     .untilAsserted(() -> assertThat(refusals("#refusals tr:nth-last-child(2) td:nth-child(2)"))
                             .isGreaterThanOrEqualTo(4));
             assertThat(browser.text("#legend")).isEqualTo("admittedrefusedwould be refused");
+        }
+    }
+
+    @Test
+    void saysThatTheClusterIsUnwell() throws Exception {
+        try (PageServer server = PageServer.jetty(limiter, 0)) {
+            open(server);
+            assertThat(browser.evaluate("document.querySelector('#node').checkVisibility()"))
+                    .isEqualTo("false");
+            ClusterMembership membership = limiter.joinCluster(FixedCluster.of(StatusPageTest.UNWELL));
+            awaitText(
+                    "#cluster",
+                    "The Redis of the cluster does not answer: onClusterError=local holds for 3 clients."
+                            + " Its last answer came 7 s ago.");
+            assertThat(browser.text("#shared"))
+                    .contains("Clients with a reservation4", "Connections reserved120", "Failed requests9");
+            membership.close();
+            await().atMost(DEADLINE)
+                    .untilAsserted(
+                            () -> assertThat(browser.evaluate("document.querySelector('#cluster').checkVisibility()"))
+                                    .isEqualTo("false"));
+            assertThat(browser.complaints()).isEmpty();
         }
     }
 

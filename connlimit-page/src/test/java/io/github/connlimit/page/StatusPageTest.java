@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.connlimit.ClusterMembership;
+import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -26,6 +29,9 @@ class StatusPageTest {
     private final ConnectionLimiter limiter = new ConnectionLimiter(
             ConnectionLimits.builder().maxPerClient(2).exempt("127.0.0.9").build());
     private final StatusPage page = new StatusPage(limiter, "web", nanoTime::get);
+
+    /** A node whose engine does not answer. */
+    static final ClusterSnapshot UNWELL = new ClusterSnapshot(false, Duration.ofSeconds(7), 4, 120, 30, 5, 6, 9, 3);
 
     private JsonObject data() {
         return JsonParser.parseString(page.answer("GET", "view=data").body()).getAsJsonObject();
@@ -128,6 +134,20 @@ class StatusPageTest {
                 .hasToString("[{\"network\":\"127.0.0.0/24\",\"open\":3,\"limit\":3},"
                         + "{\"network\":\"127.0.0.0/16\",\"open\":3,\"limit\":9}]");
         assertThat(data().getAsJsonObject("refused").get("network").getAsInt()).isEqualTo(1);
+    }
+
+    @Test
+    void showsWhatANodeOfAClusterHas() throws Exception {
+        assertThat(data().has("cluster")).isFalse();
+        passes(2);
+        ClusterMembership membership = limiter.joinCluster(FixedCluster.of(UNWELL));
+        assertThat(data().get("cluster"))
+                .hasToString("{\"connected\":false,\"millisSinceLastAnswer\":7000,\"onClusterError\":\"local\","
+                        + "\"reservations\":4,\"reserved\":120,\"requests\":30,\"granted\":5,\"denied\":6,"
+                        + "\"failed\":9,\"away\":3}");
+        membership.close();
+        passes(2);
+        assertThat(data().has("cluster")).isFalse();
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.github.connlimit.springboot;
 
+import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.LimiterSnapshot;
 import java.util.List;
@@ -38,12 +39,17 @@ public final class ConnectionLimitEndpoint {
      *
      * @param settings all settings as text
      * @param figures totals since the start, and what is open now
+     * @param cluster what this node of a cluster has; {@code null} if it is none
      * @param topClients the clients with most connections; {@code null} unless they may be shown
      * @param topNetworks the fullest networks; {@code null} unless clients may be shown
      * @since 0.1.0
      */
     public record Limits(
-            Map<String, String> settings, Figures figures, List<Client> topClients, List<Network> topNetworks) {}
+            Map<String, String> settings,
+            Figures figures,
+            Cluster cluster,
+            List<Client> topClients,
+            List<Network> topNetworks) {}
 
     /**
      * The figures, as {@link LimiterSnapshot} has them.
@@ -115,6 +121,45 @@ public final class ConnectionLimitEndpoint {
     }
 
     /**
+     * The figures of a node, as {@link ClusterSnapshot} has them.
+     *
+     * @param connected see there
+     * @param millisSinceLastAnswer see there, in milliseconds
+     * @param reservations see there
+     * @param reserved see there
+     * @param requests see there
+     * @param granted see there
+     * @param denied see there
+     * @param failed see there
+     * @param away see there
+     * @since 0.1.0
+     */
+    public record Cluster(
+            boolean connected,
+            long millisSinceLastAnswer,
+            int reservations,
+            long reserved,
+            long requests,
+            long granted,
+            long denied,
+            long failed,
+            int away) {
+
+        private static Cluster of(ClusterSnapshot now) {
+            return new Cluster(
+                    now.connected(),
+                    now.sinceLastAnswer().toMillis(),
+                    now.reservations(),
+                    now.reserved(),
+                    now.requests(),
+                    now.granted(),
+                    now.denied(),
+                    now.failed(),
+                    now.away());
+        }
+    }
+
+    /**
      * One client.
      *
      * @param client the block of addresses that counts as one
@@ -157,8 +202,9 @@ public final class ConnectionLimitEndpoint {
     private Limits limits(boolean withClients) {
         LimiterSnapshot now = limiter.snapshot(withClients ? CLIENTS : 0);
         Map<String, String> settings = limiter.limits().toSettings();
+        Cluster cluster = limiter.cluster().map(Cluster::of).orElse(null);
         if (!withClients) {
-            return new Limits(settings, Figures.of(now), null, null);
+            return new Limits(settings, Figures.of(now), cluster, null, null);
         }
         List<Client> clients = now.topClients().stream()
                 .map(usage -> new Client(
@@ -171,7 +217,7 @@ public final class ConnectionLimitEndpoint {
         List<Network> networks = now.topNetworks().stream()
                 .map(usage -> new Network(usage.network().toString(), usage.openConnections(), usage.limit()))
                 .toList();
-        return new Limits(settings, Figures.of(now), clients, networks);
+        return new Limits(settings, Figures.of(now), cluster, clients, networks);
     }
 
     /**

@@ -127,10 +127,14 @@ class ClusterTest {
     @Test
     void aRedisThatIsNotThereDoesNotKeepTheApplicationFromStarting() throws Exception {
         try (RedisProcess later = new RedisProcess();
-                Running app = Running.start(VIA_SPRING, "spring.data.redis.port=" + later.port());
+                Running app = Running.start(
+                        VIA_SPRING,
+                        "spring.data.redis.port=" + later.port(),
+                        "management.endpoints.web.exposure.include=connlimit");
                 Clients clients = new Clients(app.port(), false)) {
             assertThat(clients.served(2, 3)).isEqualTo(3);
             assertThat(app.limiter().cluster().orElseThrow().connected()).isFalse();
+            assertThat(Clients.get(app.port(), "/actuator/connlimit")).contains("\"cluster\":{\"connected\":false,");
             later.start();
             awaitConnected(app);
         }
