@@ -7,7 +7,6 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -75,12 +74,20 @@ public final class Run {
 
     private final Path copy;
 
-    private Run(Path copy) {
+    /** Of what is in the copy before anything is built there. */
+    private final List<Path> sources;
+
+    private Run(Path copy) throws IOException {
         this.copy = copy;
+        try (Stream<Path> all = Files.walk(copy)) {
+            sources = all.toList();
+        }
     }
 
-    /** @param wanted parts of the names of faults; none for all */
-    public static void main(String[] wanted) throws Exception {
+    /** @param arguments parts of the names of faults, none for all; {@code --check} to plant none */
+    public static void main(String[] arguments) throws Exception {
+        List<String> wanted = new ArrayList<>(List.of(arguments));
+        boolean plant = !wanted.remove("--check");
         Path folder = Path.of("tests", "planted-faults");
         if (!Files.isDirectory(folder)) {
             throw new IllegalStateException("to be run in the root of the tree: java tests/planted-faults/Run.java");
@@ -91,7 +98,7 @@ public final class Run {
                     .sorted()
                     .toList()) {
                 String name = file.getFileName().toString();
-                if (wanted.length == 0 || Arrays.stream(wanted).anyMatch(name::contains)) {
+                if (wanted.isEmpty() || wanted.stream().anyMatch(name::contains)) {
                     faults.add(Fault.read(file));
                 }
             }
@@ -100,7 +107,9 @@ public final class Run {
         boolean allCaught;
         try {
             copyTree(copy);
-            allCaught = new Run(copy).all(faults);
+            Run run = new Run(copy);
+            run.check(faults);
+            allCaught = !plant || run.all(faults);
         } finally {
             delete(copy);
         }
@@ -125,12 +134,24 @@ public final class Run {
         }
     }
 
-    private boolean all(List<Fault> faults) throws Exception {
+    private void check(List<Fault> faults) throws IOException {
+        List<String> unfit = new ArrayList<>();
         for (Fault fault : faults) {
-            for (Change change : fault.changes()) {
-                change(fault, change);
+            try {
+                for (Change change : fault.changes()) {
+                    change(fault, change);
+                }
+            } catch (IllegalStateException mismatch) {
+                unfit.add(mismatch.getMessage());
             }
         }
+        if (!unfit.isEmpty()) {
+            throw new IllegalStateException(String.join("\n", unfit));
+        }
+        System.out.printf("%d faults fit the code%n", faults.size());
+    }
+
+    private boolean all(List<Fault> faults) throws Exception {
         List<String> missed = new ArrayList<>();
         for (int i = 0; i < faults.size(); i++) {
             Fault fault = faults.get(i);
@@ -155,10 +176,8 @@ public final class Run {
 
     /** The file of a change, and its text with the fault in it. */
     private Map.Entry<Path, String> change(Fault fault, Change change) throws IOException {
-        List<Path> files;
-        try (Stream<Path> all = Files.walk(copy)) {
-            files = all.filter(file -> file.endsWith(change.file())).toList();
-        }
+        List<Path> files =
+                sources.stream().filter(file -> file.endsWith(change.file())).toList();
         if (files.size() != 1) {
             throw stop(fault, change.file() + " is there " + files.size() + " times");
         }
