@@ -1,5 +1,6 @@
 package io.github.connlimit;
 
+import io.github.connlimit.ServerSupport.Feature;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
@@ -10,7 +11,9 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.net.SocketImpl;
 import java.net.SocketTimeoutException;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -56,6 +59,9 @@ public class LimitedServerSocket extends ServerSocket {
 
     /** Once true, always true. Set by a holder of this monitor. */
     private volatile boolean hasSweeper;
+
+    /** Once true, always true. Set by a holder of this monitor. */
+    private volatile boolean hasWarned;
 
     /**
      * Makes an unbound server socket; see {@link ServerSocket#ServerSocket()}.
@@ -137,6 +143,9 @@ public class LimitedServerSocket extends ServerSocket {
         }
         try {
             ensureSweeper();
+            if (!hasWarned) {
+                warn();
+            }
         } catch (Throwable outOfThreads) {
             // Tried again with the next one. Whoever accepts must not be harmed.
             gate.report(Failure.SWEEP, outOfThreads);
@@ -187,6 +196,25 @@ public class LimitedServerSocket extends ServerSocket {
                 hasSweeper = true;
             }
         }
+    }
+
+    /** Of what is configured, and cannot be done here. */
+    private synchronized void warn() {
+        if (hasWarned) {
+            return;
+        }
+        hasWarned = true;
+        Set<Feature> notUsed = EnumSet.of(Feature.RESPOND_ON_TLS);
+        if (expectsEstablished) {
+            notUsed.add(Feature.PENDING);
+        }
+        if (refusalHandler != null) {
+            notUsed.add(Feature.RESPOND_IN_PLAINTEXT);
+        }
+        ServerSupport.SERVER_SOCKET.warn(
+                System.getLogger(LimitedServerSocket.class.getName()),
+                gate.limiter().limits(),
+                notUsed);
     }
 
     /** Does what is due. It must not refer to the server socket, so that one that was dropped can be collected. */

@@ -11,6 +11,8 @@ import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalBudget;
 import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.Rejection;
+import io.github.connlimit.ServerSupport;
+import io.github.connlimit.ServerSupport.Feature;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelException;
@@ -22,9 +24,11 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -112,16 +116,11 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
 
     /** Of what is configured, and cannot be done here. */
     private void warn(ConnectionLimits limits) {
-        if (!limits.headerTimeout().isZero()) {
-            LOGGER.log(
-                    System.Logger.Level.WARNING,
-                    "headerTimeout has no effect in Netty: where a header ends is up to the server's own handlers");
+        Set<Feature> notUsed = EnumSet.noneOf(Feature.class);
+        if (refusalHandler != null || firstPhase == ConnectionPhase.FIRST_BYTE) {
+            notUsed.add(Feature.RESPOND_ON_TLS);
         }
-        if (limits.refuse() == Refusal.RESPOND && firstPhase == ConnectionPhase.HANDSHAKE && refusalHandler == null) {
-            LOGGER.log(
-                    System.Logger.Level.INFO,
-                    "refuse=respond resets connections of this server: it cannot be answered before TLS");
-        }
+        ServerSupport.NETTY.warn(LOGGER, limits, notUsed);
     }
 
     private void schedule(long millis) {

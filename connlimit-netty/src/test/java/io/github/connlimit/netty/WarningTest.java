@@ -55,6 +55,15 @@ class WarningTest extends ServerTest {
     }
 
     @Test
+    void reservedConnectionsNeedTheApplication() throws Exception {
+        limiter.reconfigure(limits ->
+                limits.toBuilder().maxPerClient(30).reservedConnections(10).build());
+        start(channel -> {});
+        assertThat(said).hasSize(1);
+        assertThat(said.get(0)).contains("reservedConnections", "tryBeginStream");
+    }
+
+    @Test
     void respondHasNoEffectBeforeTls() throws Exception {
         limiter.reconfigure(limits -> limits.toBuilder().refuse(Refusal.RESPOND).build());
         start(new ConnectionLimitHandler(limiter, ConnectionPhase.FIRST_BYTE), channel -> {});
