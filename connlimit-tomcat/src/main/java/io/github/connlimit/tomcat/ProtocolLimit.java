@@ -2,8 +2,10 @@ package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import java.nio.channels.NetworkChannel;
 import java.util.Objects;
 import java.util.Optional;
@@ -21,6 +23,8 @@ import org.apache.coyote.Adapter;
  * @param <U> the channel of a connection
  */
 final class ProtocolLimit<U extends NetworkChannel> {
+
+    private static final System.Logger LOGGER = System.getLogger(ProtocolLimit.class.getName());
 
     private static final int STOPPED_SWEEP_MILLIS = 100;
 
@@ -151,9 +155,20 @@ final class ProtocolLimit<U extends NetworkChannel> {
         connections.use(limiter);
         settings.use(limiter);
         join(limiter);
+        warn(protocol, limiter.limits());
         connections.start();
         running = true;
         schedule();
+    }
+
+    /** Of what is configured, and needs a Valve. */
+    private void warn(ObjectName protocol, ConnectionLimits limits) {
+        if (serviceLimiter == null && ServerSupport.Feature.RESERVED_CONNECTIONS.isAskedFor(limits)) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "reservedConnections has no effect on " + (protocol == null ? "a connector" : protocol)
+                            + ": there is no ConnectionLimitValve in its Service");
+        }
     }
 
     private void join(ConnectionLimiter limiter) {

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class ConfigurationTest {
@@ -102,6 +103,26 @@ class ConfigurationTest {
         protocol.setProperty("maxPerClient", "many");
         protocol.setProperty("refuse", "never");
         assertThatThrownBy(protocol::init).hasMessageContainingAll("maxPerClient: \"many\"", "refuse: \"never\"");
+    }
+
+    /** It is by the Valve that long-lived connections are seen. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void reservedConnectionsNeedAValve(boolean withValve) throws Exception {
+        AbstractHttp11Protocol<?> protocol = Kind.NIO.protocol();
+        if (withValve) {
+            assertThat(IntrospectionUtils.setProperty(valve, "reservedConnections", "10"))
+                    .isTrue();
+            server.tomcat.getEngine().getPipeline().addValve(valve);
+        } else {
+            protocol.setProperty("reservedConnections", "10");
+        }
+        server.add(protocol);
+        try (Logs logs = Logs.listen()) {
+            server.start();
+            assertThat(logs.messages(Level.WARNING, "reservedConnections has no effect"))
+                    .hasSize(withValve ? 0 : 1);
+        }
     }
 
     @Test
