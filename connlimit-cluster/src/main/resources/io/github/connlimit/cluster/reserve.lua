@@ -1,8 +1,10 @@
 -- Reserves connections of one client for one node, in one step.
---   KEYS[1]  a hash with a field for each node: "reserved until number limit lacking lease"
+--   KEYS[1]  a hash with a field for each node that has something: "reserved until number limit lease", and the field "lacking"
+--            for the latest node that lacked something: "lacks until lease node". Were there a field for each that lacks
+--            something, then what many nodes ask for one client would cost the square of their number.
 --   KEYS[2]  the epoch of the client's slice, made anew by whoever finds that it has gone
 --   ARGV     node, number, wanted, needed, least, held, limit, length of the lease in ms
--- Returns what the node has now, what is left to reserve by anybody, what others lack, in how many ms the first of the others'
+-- Returns what the node has now, what is left to reserve by anybody, what another one lacks, in how many ms the first of the others'
 -- reservations ends if it is not renewed, or 0, the limit of a node with another one, or 0, and the epoch.
 local node, number = ARGV[1], tonumber(ARGV[2])
 local wanted, needed, least = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -34,32 +36,55 @@ local function read(text)
   if #text > 80 then
     return nil
   end
-  local reserved, ends, counted, by, lacks, length = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+  local reserved, ends, counted, by, length = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
   if not length then
     return nil
   end
-  reserved, ends, counted = tonumber(reserved), tonumber(ends), tonumber(counted)
-  by, lacks, length = tonumber(by), tonumber(lacks), tonumber(length)
-  if length > 600000 or math.max(reserved, by, lacks) > 2147483647 or math.max(ends, counted) > 1e15 then
+  reserved, ends, counted, by, length = tonumber(reserved), tonumber(ends), tonumber(counted), tonumber(by), tonumber(length)
+  if length > 600000 or math.max(reserved, by) > 2147483647 or math.max(ends, counted) > 1e15 then
     return nil
   end
-  return reserved, ends, counted, by, lacks, length
+  return reserved, ends, counted, by, length
 end
 
-local others, mine, lacking, first, last, another = 0, 0, 0, 0, now + lease, 0
+local function readLacking(text)
+  if #text > 200 then
+    return nil
+  end
+  local lacks, ends, length, who = string.match(text, '^(%d+) (%d+) (%d+) (.+)$')
+  if not who then
+    return nil
+  end
+  lacks, ends, length = tonumber(lacks), tonumber(ends), tonumber(length)
+  if length > 600000 or lacks > 2147483647 or ends > now + length then
+    -- Too far away if the clock of the engine has stepped back. Who lacks something says so again.
+    return nil
+  end
+  return lacks, ends, who
+end
+
+local others, mine, lacking, lacker, first, last, another = 0, 0, 0, nil, 0, now + lease, 0
 for i = 1, #fields, 2 do
-  local reserved, ends, counted, by, lacks, length = read(fields[i + 1])
+  local reserved, ends, counted, by, length
+  if fields[i] == 'lacking' then
+    reserved, ends, lacker = readLacking(fields[i + 1])
+  else
+    reserved, ends, counted, by, length = read(fields[i + 1])
+  end
   if not reserved or ends <= now then
+    lacker = fields[i] ~= 'lacking' and lacker or nil
     redis.call('HDEL', KEYS[1], fields[i])
+  elseif fields[i] == 'lacking' then
+    lacking = lacker ~= node and reserved or 0
+    last = math.max(last, ends)
   elseif fields[i] ~= node then
     if ends > now + length then
       -- The clock of the engine has stepped back. Otherwise, this would hold until it is there again.
       ends = now + length
       redis.call('HSET', KEYS[1], fields[i],
-        string.format('%.0f %.0f %.0f %.0f %.0f %.0f', reserved, ends, counted, by, lacks, length))
+        string.format('%.0f %.0f %.0f %.0f %.0f', reserved, ends, counted, by, length))
     end
     others = others + reserved
-    lacking = lacking + lacks
     last = math.max(last, ends)
     if reserved > 0 and (first == 0 or ends < first) then
       first = ends
@@ -90,12 +115,18 @@ if granted < least then
   granted = 0
 end
 
-local lacks = math.max(0, needed - granted)
-if granted == 0 and lacks == 0 then
+if granted > 0 then
+  redis.call('HSET', KEYS[1], node, string.format('%.0f %.0f %.0f %.0f %.0f', granted, now + lease, number, limit, lease))
+elseif mine > 0 then
   redis.call('HDEL', KEYS[1], node)
-else
-  redis.call('HSET', KEYS[1], node,
-    string.format('%.0f %.0f %.0f %.0f %.0f %.0f', granted, now + lease, number, limit, lacks, lease))
+end
+local lacks = math.max(0, needed - granted)
+if lacks > 0 then
+  redis.call('HSET', KEYS[1], 'lacking', string.format('%.0f %.0f %.0f %s', lacks, now + lease, lease, node))
+elseif lacker == node then
+  redis.call('HDEL', KEYS[1], 'lacking')
+end
+if granted > 0 or lacks > 0 then
   redis.call('PEXPIRE', KEYS[1], math.min(last - now, 600000))
 end
 local most = 2147483647

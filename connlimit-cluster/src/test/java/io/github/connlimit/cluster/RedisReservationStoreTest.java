@@ -251,6 +251,19 @@ class RedisReservationStoreTest {
         assertThat(alone.freeMillis()).isZero();
     }
 
+    /** Else, what 50 nodes ask for one client would read 50 fields each time. */
+    @Test
+    void nodesThatHaveNothingTakeOneFieldTogether() throws Exception {
+        ReservationStore store = store(LONG);
+        reserve(store, request("a", CLIENT, 100, 20, 11, 100, 100));
+        for (int i = 0; i < 50; i++) {
+            assertAnswer(reserve(store, request("node-" + i, CLIENT, 100, 20, 11, 0, 100)), 0, 0);
+        }
+        command(commands -> assertThat(commands.hkeys(KEY)).containsExactlyInAnyOrder("a", "lacking"));
+        assertThat(reserve(store, request("a", CLIENT, 100, 20, 11, 100, 100)).lacking())
+                .isEqualTo(20);
+    }
+
     @Test
     void whatIsOfNoUseIsLeftToOthers() throws Exception {
         ReservationStore store = store(LONG);
@@ -268,19 +281,20 @@ class RedisReservationStoreTest {
             strings = {
                 "",
                 "nonsense",
+                "5 99999999999999 1",
                 "5 99999999999999 1 100",
-                "5 99999999999999 1 100 0",
-                "5 99999999999999 1 100 0 9999999",
-                "5 99999999999999 1 100 0 500 0",
-                "-5 99999999999999 1 100 0 500",
-                "5 1e300 1 100 0 500",
-                "99999999999999999999999999999999 99999999999999 1 100 0 500",
-                "nan inf 1 100 0 500"
+                "5 99999999999999 1 100 9999999",
+                "5 99999999999999 1 100 500 0",
+                "-5 99999999999999 1 100 500",
+                "5 1e300 1 100 500",
+                "99999999999999999999999999999999 99999999999999 1 100 500",
+                "nan inf 1 100 500"
             })
     void whatCannotBeReadIsDropped(String field) throws Exception {
         ReservationStore store = store(LONG);
         command(commands -> commands.hset(KEY, "other", field));
         command(commands -> commands.hset(KEY, "a", field));
+        command(commands -> commands.hset(KEY, "lacking", field));
         assertAnswer(reserve(store, "a", 100), 50, 50);
         command(commands -> assertThat(commands.hkeys(KEY)).containsExactly("a"));
     }
@@ -303,8 +317,11 @@ class RedisReservationStoreTest {
     void anEngineWhoseClockStepsBackDoesNotHoldForLongerThanALease() throws Exception {
         ReservationStore store = store(Duration.ofSeconds(2));
         long inAnHour = System.currentTimeMillis() + Duration.ofHours(1).toMillis();
-        command(commands -> commands.hset(KEY, "dead", "60 " + inAnHour + " 7 100 0 1000"));
-        assertThat(reserve(store, "b", 100).connections()).isEqualTo(20);
+        command(commands -> commands.hset(KEY, "dead", "60 " + inAnHour + " 7 100 1000"));
+        command(commands -> commands.hset(KEY, "lacking", "60 " + inAnHour + " 1000 dead"));
+        Reservation cut = reserve(store, "b", 100);
+        assertAnswer(cut, 20, 20);
+        assertThat(cut.lacking()).isZero();
         await("the end of the lease")
                 .atMost(DEADLINE)
                 .until(() -> reserve(store, "b", 100).connections() == 100);

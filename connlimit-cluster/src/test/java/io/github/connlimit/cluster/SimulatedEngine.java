@@ -6,10 +6,14 @@ import java.util.Map;
 /** What the script does, in Java, with a clock of its own. */
 final class SimulatedEngine {
 
-    private record Entry(int connections, long endMillis, long number, int limit, int lacks) {}
+    private record Entry(int connections, long endMillis, long number, int limit) {}
+
+    /** The latest node that lacked something for a client. */
+    private record Lacking(String node, int connections, long endMillis) {}
 
     private final long leaseMillis;
     private final Map<String, Map<String, Entry>> clients = new HashMap<>();
+    private final Map<String, Lacking> lacking = new HashMap<>();
     private final int[] epochs = new int[ReservationStore.SLICES];
     private long nowMillis = 1_000_000_000;
 
@@ -30,6 +34,7 @@ final class SimulatedEngine {
     /** As one shard of several. */
     void forget(int slice) {
         clients.keySet().removeIf(client -> ReservationStore.slice(client) == slice);
+        lacking.keySet().removeIf(client -> ReservationStore.slice(client) == slice);
         epochs[slice]++;
     }
 
@@ -38,11 +43,8 @@ final class SimulatedEngine {
         nodes.values().removeIf(entry -> entry.endMillis <= nowMillis);
         // The clock may have stepped back.
         nodes.replaceAll((node, entry) -> new Entry(
-                entry.connections,
-                Math.min(entry.endMillis, nowMillis + leaseMillis),
-                entry.number,
-                entry.limit,
-                entry.lacks));
+                entry.connections, Math.min(entry.endMillis, nowMillis + leaseMillis), entry.number, entry.limit));
+        lacking.values().removeIf(it -> it.endMillis <= nowMillis || it.endMillis > nowMillis + leaseMillis);
         String epoch = "epoch-" + epochs[request.slice()];
         Entry mine = nodes.get(request.node());
         if (mine != null && mine.number > request.number()) {
@@ -64,17 +66,22 @@ final class SimulatedEngine {
         }
         granted = granted < request.least() ? 0 : granted;
         int lacks = Math.max(0, request.needed() - granted);
-        if (granted == 0 && lacks == 0) {
+        if (granted == 0) {
             nodes.remove(request.node());
         } else {
-            nodes.put(
-                    request.node(),
-                    new Entry(granted, nowMillis + leaseMillis, request.number(), request.limit(), lacks));
+            nodes.put(request.node(), new Entry(granted, nowMillis + leaseMillis, request.number(), request.limit()));
+        }
+        Lacking latest = lacking.get(request.client());
+        boolean another = latest != null && !latest.node.equals(request.node());
+        if (lacks > 0) {
+            lacking.put(request.client(), new Lacking(request.node(), lacks, nowMillis + leaseMillis));
+        } else if (!another) {
+            lacking.remove(request.client());
         }
         return new Reservation(
                 granted,
                 left - granted,
-                others.values().stream().mapToInt(entry -> entry.lacks).sum(),
+                another ? latest.connections : 0,
                 (int) others.values().stream()
                         .filter(entry -> entry.connections > 0)
                         .mapToLong(entry -> entry.endMillis - nowMillis)
