@@ -2,6 +2,7 @@ package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import io.github.connlimit.jetty.ConnectionLimitInstaller;
 import io.github.connlimit.jetty.ConnectionLimitListener;
 import java.nio.channels.SocketChannel;
@@ -65,6 +66,21 @@ public final class JettyLimit implements ServerLimit {
                 .filter(JettyLimit::isLimited)
                 .map(connector -> "Jetty" + port(connector))
                 .toList();
+    }
+
+    @Override
+    public ServerSupport support() {
+        return ServerSupport.JETTY;
+    }
+
+    @Override
+    public boolean hasRejectionHandler() {
+        return refusalHandler != null;
+    }
+
+    @Override
+    public String rejectionHandlerType() {
+        return "RefusalHandler<SocketChannel>";
     }
 
     @Override

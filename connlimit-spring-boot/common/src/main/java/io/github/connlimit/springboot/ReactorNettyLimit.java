@@ -2,6 +2,7 @@ package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import io.github.connlimit.reactornetty.ConnectionLimitTransport;
 import io.netty.channel.Channel;
 import java.util.List;
@@ -54,7 +55,17 @@ public final class ReactorNettyLimit implements ServerLimit {
     }
 
     @Override
-    public boolean findsForwardedClients() {
-        return false;
+    public ServerSupport support() {
+        return ServerSupport.REACTOR_NETTY;
+    }
+
+    @Override
+    public boolean hasRejectionHandler() {
+        return refusalHandler != null;
+    }
+
+    @Override
+    public String rejectionHandlerType() {
+        return "RefusalHandler<io.netty.channel.Channel>";
     }
 }

@@ -1,5 +1,6 @@
 package io.github.connlimit.springboot;
 
+import io.github.connlimit.ServerSupport;
 import java.util.List;
 
 /** What limits one kind of embedded server. */
@@ -18,8 +19,12 @@ interface ServerLimit {
     /** {@return sentences about what it does not limit, for warnings; empty if all is well} */
     List<String> unlimited();
 
-    /** {@return whether it limits the clients that trusted proxies name in forwarded headers} */
-    default boolean findsForwardedClients() {
-        return true;
-    }
+    /** {@return what can be done in a server of this kind} */
+    ServerSupport support();
+
+    /** {@return whether a bean of the user's ends rejected connections} */
+    boolean hasRejectionHandler();
+
+    /** {@return the type of such a bean, for people} */
+    String rejectionHandlerType();
 }

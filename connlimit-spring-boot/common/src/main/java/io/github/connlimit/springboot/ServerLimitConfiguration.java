@@ -5,6 +5,7 @@ import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import io.netty.channel.Channel;
+import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.SocketChannel;
 import org.apache.catalina.Valve;
 import org.eclipse.jetty.server.Server;
@@ -36,8 +37,9 @@ public class ServerLimitConfiguration {
             ConnectionLimiter limiter,
             ObjectProvider<ServerLimit> servers,
             ObjectProvider<TrustedProxies> trustedProxies,
+            ObjectProvider<RefusalHandler<?>> rejectionHandlers,
             Environment environment) {
-        return new StartCheck(limiter, servers, trustedProxies, environment);
+        return new StartCheck(limiter, servers, trustedProxies, rejectionHandlers, environment);
     }
 
     /** For Tomcat. */
@@ -48,8 +50,10 @@ public class ServerLimitConfiguration {
 
         @Bean
         TomcatLimit connectionLimitOfTomcat(
-                ConnectionLimiter limiter, ObjectProvider<RefusalHandler<SocketChannel>> refusalHandler) {
-            return new TomcatLimit(limiter, refusalHandler.getIfAvailable());
+                ConnectionLimiter limiter,
+                ObjectProvider<RefusalHandler<SocketChannel>> refusalHandler,
+                ObjectProvider<RefusalHandler<AsynchronousSocketChannel>> refusalHandlerOfNio2) {
+            return new TomcatLimit(limiter, refusalHandler.getIfAvailable(), refusalHandlerOfNio2.getIfAvailable());
         }
     }
 

@@ -2,8 +2,11 @@ package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.core.env.Environment;
@@ -23,16 +26,19 @@ public final class StartCheck {
     private final ConnectionLimiter limiter;
     private final ObjectProvider<ServerLimit> servers;
     private final ObjectProvider<TrustedProxies> trustedProxies;
+    private final ObjectProvider<RefusalHandler<?>> rejectionHandlers;
     private final Environment environment;
 
     StartCheck(
             ConnectionLimiter limiter,
             ObjectProvider<ServerLimit> servers,
             ObjectProvider<TrustedProxies> trustedProxies,
+            ObjectProvider<RefusalHandler<?>> rejectionHandlers,
             Environment environment) {
         this.limiter = limiter;
         this.servers = servers;
         this.trustedProxies = trustedProxies;
+        this.rejectionHandlers = rejectionHandlers;
         this.environment = environment;
     }
 
@@ -58,6 +64,18 @@ public final class StartCheck {
                     "Limits the connections of each client: " + String.join(", ", limited) + ", maxPerClient="
                             + limits.maxPerClient() + (limits.dryRun() ? ", dry run" : ""));
             checkProxies(limits, used);
+            checkRejectionHandlers(used);
+        }
+    }
+
+    /** A bean for another kind of connection is never asked. */
+    private void checkRejectionHandlers(List<ServerLimit> used) {
+        if (used.stream().noneMatch(ServerLimit::hasRejectionHandler)
+                && rejectionHandlers.stream().findAny().isPresent()) {
+            warn("No bean of the type RefusalHandler has an effect: "
+                    + used.stream()
+                            .map(server -> server.support().title() + " needs a " + server.rejectionHandlerType())
+                            .collect(Collectors.joining(", ")));
         }
     }
 
@@ -76,12 +94,16 @@ public final class StartCheck {
         } else if (trusts
                 && !strategy.isEmpty()
                 && !strategy.equals("none")
-                && !used.stream().allMatch(ServerLimit::findsForwardedClients)) {
+                && used.stream().anyMatch(StartCheck::missesForwardedClients)) {
             warn("The clients behind a proxy are not limited: connlimit reads no forwarded headers in Reactor Netty");
         } else if (trusts && strategy.equals("framework")) {
             warn(STRATEGY + "=framework finds the clients behind a proxy too late: they are not limited. Set "
                     + STRATEGY + "=native");
         }
+    }
+
+    private static boolean missesForwardedClients(ServerLimit server) {
+        return server.support().ability(ServerSupport.Feature.FORWARDED_HEADERS) == ServerSupport.Ability.NO;
     }
 
     /**

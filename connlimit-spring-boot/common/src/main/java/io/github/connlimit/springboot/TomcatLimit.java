@@ -2,10 +2,12 @@ package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import io.github.connlimit.tomcat.ConnectionLimitAttributes;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11Nio2Protocol;
 import io.github.connlimit.tomcat.ConnectionLimitHttp11NioProtocol;
 import io.github.connlimit.tomcat.ConnectionLimitValve;
+import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.List;
 import java.util.stream.Stream;
@@ -30,12 +32,25 @@ public final class TomcatLimit implements ServerLimit {
     /** {@code null} for the way that the limits say. */
     private final RefusalHandler<? super SocketChannel> refusalHandler;
 
+    /** The same for NIO2. */
+    private final RefusalHandler<? super AsynchronousSocketChannel> refusalHandlerOfNio2;
+
+    /** Whether a protocol has got one of the two. */
+    private boolean hasRejectionHandler;
+
+    /** Whether the protocol that was customized last is NIO2. */
+    private boolean nio2;
+
     /** {@code null} while there is no Tomcat. */
     private ConnectionLimitValve valve;
 
-    TomcatLimit(ConnectionLimiter limiter, RefusalHandler<? super SocketChannel> refusalHandler) {
+    TomcatLimit(
+            ConnectionLimiter limiter,
+            RefusalHandler<? super SocketChannel> refusalHandler,
+            RefusalHandler<? super AsynchronousSocketChannel> refusalHandlerOfNio2) {
         this.limiter = limiter;
         this.refusalHandler = refusalHandler;
+        this.refusalHandlerOfNio2 = refusalHandlerOfNio2;
     }
 
     /**
@@ -65,8 +80,13 @@ public final class TomcatLimit implements ServerLimit {
      * @param handler of any class
      */
     public void customize(ProtocolHandler handler) {
+        nio2 = handler instanceof ConnectionLimitHttp11Nio2Protocol;
         if (refusalHandler != null && handler instanceof ConnectionLimitHttp11NioProtocol protocol) {
             protocol.setRefusalHandler(refusalHandler);
+            hasRejectionHandler = true;
+        } else if (refusalHandlerOfNio2 != null && handler instanceof ConnectionLimitHttp11Nio2Protocol protocol) {
+            protocol.setRefusalHandler(refusalHandlerOfNio2);
+            hasRejectionHandler = true;
         }
     }
 
@@ -95,6 +115,21 @@ public final class TomcatLimit implements ServerLimit {
                 .filter(TomcatLimit::isLimited)
                 .map(connector -> "Tomcat on port " + connector.getLocalPort())
                 .toList();
+    }
+
+    @Override
+    public ServerSupport support() {
+        return ServerSupport.TOMCAT;
+    }
+
+    @Override
+    public boolean hasRejectionHandler() {
+        return hasRejectionHandler;
+    }
+
+    @Override
+    public String rejectionHandlerType() {
+        return nio2 ? "RefusalHandler<AsynchronousSocketChannel>" : "RefusalHandler<SocketChannel>";
     }
 
     @Override

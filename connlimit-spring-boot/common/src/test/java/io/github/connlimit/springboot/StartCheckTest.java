@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
+import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.support.StaticListableBeanFactory;
+import org.springframework.core.ResolvableType;
 import org.springframework.mock.env.MockEnvironment;
 
 /** What the look after the start warns of. */
@@ -35,6 +38,21 @@ class StartCheckTest {
         public List<String> unlimited() {
             return List.of();
         }
+
+        @Override
+        public ServerSupport support() {
+            return ServerSupport.TOMCAT;
+        }
+
+        @Override
+        public boolean hasRejectionHandler() {
+            return false;
+        }
+
+        @Override
+        public String rejectionHandlerType() {
+            return "RefusalHandler<SocketChannel>";
+        }
     }
 
     private List<String> warnings(String rules) {
@@ -46,6 +64,7 @@ class StartCheckTest {
                             limiter,
                             beans.getBeanProvider(ServerLimit.class),
                             beans.getBeanProvider(TrustedProxies.class),
+                            beans.getBeanProvider(ResolvableType.forClass(RefusalHandler.class)),
                             environment)
                     .check(this, 8080);
             return log.warnings();
@@ -54,6 +73,15 @@ class StartCheckTest {
 
     private void trust(String... proxies) {
         beans.addBean("trusted", new TrustedProxies(List.of(proxies)));
+    }
+
+    @Test
+    void aRejectionHandlerForConnectionsOfAnotherKind() {
+        RefusalHandler<String> handler = (connection, client) -> {};
+        beans.addBean("handler", handler);
+        assertThat(warnings(""))
+                .containsExactly("No bean of the type RefusalHandler has an effect: Tomcat needs a"
+                        + " RefusalHandler<SocketChannel>");
     }
 
     /** Whoever exempts a health checker has not told of a proxy yet. */

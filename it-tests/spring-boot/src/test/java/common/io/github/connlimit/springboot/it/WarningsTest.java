@@ -2,10 +2,17 @@ package io.github.connlimit.springboot.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.connlimit.RefusalHandler;
+import java.nio.channels.AsynchronousSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.springframework.boot.WebApplicationType;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 
 /** It never starts unlimited and silent, and says what to do about proxies. */
 class WarningsTest {
@@ -32,6 +39,66 @@ class WarningsTest {
             try (Clients clients = new Clients(app.port(), false)) {
                 assertThat(clients.served(2, 3)).isEqualTo(1);
             }
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class HandlerOfNio {
+
+        @Bean
+        RefusalHandler<SocketChannel> handler() {
+            return (connection, client) -> {};
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class HandlerOfNio2 {
+
+        static final AtomicInteger ASKED = new AtomicInteger();
+
+        @Bean
+        RefusalHandler<AsynchronousSocketChannel> handler() {
+            return (connection, client) -> ASKED.incrementAndGet();
+        }
+    }
+
+    private static Running startNio2(Class<?> more) {
+        return Running.start(
+                Line.tomcat().get(0),
+                WebApplicationType.SERVLET,
+                application -> application.addPrimarySources(List.of(Line.OwnProtocol.class, more)),
+                "connlimit.max-per-client=1");
+    }
+
+    @Test
+    void aRejectionHandlerForConnectionsOfAnotherKind() throws Exception {
+        try (Running app = startNio2(HandlerOfNio.class)) {
+            assertThat(app.warnings())
+                    .containsExactly("No bean of the type RefusalHandler has an effect: Tomcat needs a"
+                            + " RefusalHandler<AsynchronousSocketChannel>");
+        }
+        try (Running app = startNio2(HandlerOfNio2.class);
+                Clients clients = new Clients(app.port(), false)) {
+            assertThat(app.warnings()).isEmpty();
+            assertThat(clients.answered(2, 3)).isEqualTo(1);
+            assertThat(HandlerOfNio2.ASKED).hasValue(2);
+        }
+    }
+
+    /** WebFlux on Reactor Netty: what is asked for is done, or the log says that it is not. */
+    @Test
+    void settingsThatReactorNettyDoesNotFollow() {
+        try (Running app = Running.start(
+                Line.reactorNetty(),
+                WebApplicationType.REACTIVE,
+                Running.NOTHING_MORE,
+                "connlimit.header-timeout=5s",
+                "connlimit.reserved-connections=10")) {
+            assertThat(app.warnings())
+                    .singleElement()
+                    .satisfies(warning -> assertThat(warning).startsWith("headerTimeout has no effect in Netty"));
+            assertThat(app.infos())
+                    .anySatisfy(info -> assertThat(info).startsWith("reservedConnections has an effect in Netty only if"));
         }
     }
 
