@@ -10,7 +10,7 @@ public interface ClusterLimits extends AutoCloseable {
 
     /**
      * Tells how many connections a client may have open on this node now. It is asked by threads that accept connections, for
-     * clients that use half of {@link ConnectionLimits#freeOf} or more, with locks held: it must not wait, nor call the
+     * clients that {@linkplain #usesHalf use half} of {@link ConnectionLimits#freeOf}, with locks held: it must not wait, nor call the
      * limiter. If it throws, the whole limit holds.
      *
      * @param client as {@link ConnectionLimits#clientOf} gives it
@@ -19,6 +19,16 @@ public interface ClusterLimits extends AutoCloseable {
      * @return 0 to {@code limit}
      */
     int allowed(Cidr client, int open, int limit);
+
+    /**
+     * {@return whether a client has used half of what it may have on a node, so that more should be asked for}
+     *
+     * @param open how many connections it has there
+     * @param allowed how many it may have there
+     */
+    static boolean usesHalf(int open, int allowed) {
+        return open >= allowed / 2;
+    }
 
     /** {@return the figures of now} */
     ClusterSnapshot snapshot();

@@ -334,7 +334,7 @@ public final class ConnectionLimiter {
         }
         int free = limits.freeOf(limit);
         // With less than half of what is free, nobody has to know of it.
-        if (free == limit || open < free / 2) {
+        if (free == limit || !ClusterLimits.usesHalf(open, free)) {
             return free;
         }
         try {

@@ -2,6 +2,7 @@ package io.github.connlimit.cluster;
 
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ClusterErrorPolicy;
+import io.github.connlimit.ClusterLimits;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimits;
@@ -211,7 +212,7 @@ final class ClusterCoordinator {
         }
         int held = share.held(nanoTime.getAsLong());
         int allowed = held == 0 && share.isAway() ? withoutCluster : Math.max(free, held);
-        if (2 * ((long) open + 1) >= allowed && allowed < limit && share.demand()) {
+        if (ClusterLimits.usesHalf(open, allowed) && allowed < limit && share.demand()) {
             listener.inDemand();
         }
         return Math.min(limit, allowed);

@@ -1,6 +1,7 @@
 package io.github.connlimit.cluster;
 
 import io.github.connlimit.Cidr;
+import io.github.connlimit.ClusterLimits;
 import io.github.connlimit.ConnectionLimits;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -276,7 +277,7 @@ final class Share {
         if (lacking > 0) {
             return needed(open, free, limit);
         }
-        boolean grows = 2 * ((long) open + 1) >= Math.max(free, held);
+        boolean grows = ClusterLimits.usesHalf(open, Math.max(free, held));
         boolean shrinks = 4 * (long) open < held;
         return grows || shrinks || held == 0
                 ? (int) Math.min(limit, 2 * (long) open + free / 2)

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.connlimit.Cidr;
 import io.github.connlimit.ClusterErrorPolicy;
+import io.github.connlimit.ClusterLimits;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimits;
@@ -172,7 +173,7 @@ class ClusterCoordinatorTest {
         private boolean connect(Cidr client) {
             int used = open(client);
             // As the limiter asks, and as it does not.
-            boolean near = used >= limits.freeOf(limits.maxPerClient()) / 2;
+            boolean near = ClusterLimits.usesHalf(used, limits.freeOf(limits.maxPerClient()));
             boolean admitted = !near || used < coordinator.allowed(client, used, limits.maxPerClient());
             if (admitted) {
                 open.merge(client, 1, Integer::sum);
