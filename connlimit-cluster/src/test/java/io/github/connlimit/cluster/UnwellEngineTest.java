@@ -3,6 +3,7 @@ package io.github.connlimit.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.github.connlimit.ClusterErrorPolicy;
 import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimiter;
@@ -23,6 +24,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -30,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A real engine that answers, but cannot serve: a client that wants 60 connections has them once a lease is over. */
@@ -82,8 +85,13 @@ class UnwellEngineTest {
     }
 
     private ConnectionLimiter node(String uri) {
+        return node(uri, ClusterErrorPolicy.LOCAL);
+    }
+
+    private ConnectionLimiter node(String uri, ClusterErrorPolicy onError) {
         ConnectionLimiter node = new ConnectionLimiter(ConnectionLimits.builder()
                 .maxPerClient(LIMIT)
+                .onClusterError(onError)
                 .leaseTime(LEASE)
                 .clusterUri(uri)
                 .build());
@@ -312,6 +320,83 @@ class UnwellEngineTest {
                 .until(() -> figures(node).sinceLastAnswer().compareTo(LEASE.multipliedBy(2)) > 0);
         awaitOpen(node, client(2), WANTED, Duration.ofSeconds(1));
         assertAway(node);
+    }
+
+    private enum Fault {
+        HANGS {
+            @Override
+            void begin(RedisProcess engine, RedisCommands<String, String> commands) throws Exception {
+                Signals.send("STOP", engine.process());
+            }
+
+            @Override
+            void end(RedisProcess engine, RedisCommands<String, String> commands) throws Exception {
+                Signals.send("CONT", engine.process());
+            }
+        },
+        HAS_NO_MEMORY {
+            @Override
+            void begin(RedisProcess engine, RedisCommands<String, String> commands) {
+                commands.configSet("maxmemory", "1");
+            }
+
+            @Override
+            void end(RedisProcess engine, RedisCommands<String, String> commands) {
+                commands.configSet("maxmemory", "0");
+            }
+        },
+        IS_A_REPLICA {
+            @Override
+            void begin(RedisProcess engine, RedisCommands<String, String> commands) {
+                // Of nobody: what it has, it keeps.
+                commands.replicaof("127.0.0.1", 1);
+            }
+
+            @Override
+            void end(RedisProcess engine, RedisCommands<String, String> commands) {
+                commands.replicaofNoOne();
+            }
+        };
+
+        abstract void begin(RedisProcess engine, RedisCommands<String, String> commands) throws Exception;
+
+        abstract void end(RedisProcess engine, RedisCommands<String, String> commands) throws Exception;
+    }
+
+    /** A client that wants all it can get from both nodes, before the fault, until both know of it, and for a lease more. */
+    @ParameterizedTest
+    @EnumSource
+    void theBoundHoldsMeanwhile(Fault fault) throws Exception {
+        RedisProcess engine = engine();
+        RedisCommands<String, String> commands = commands(engine);
+        ConnectionLimiter one = node(engine.uri(), ClusterErrorPolicy.FREE);
+        ConnectionLimiter other = node(engine.uri(), ClusterErrorPolicy.FREE);
+        floodUntil(() -> total(client(2)) >= LIMIT);
+        fault.begin(engine, commands);
+        floodUntil(() -> figures(one).away() > 0 && figures(other).away() > 0);
+        long began = System.nanoTime();
+        floodUntil(() -> System.nanoTime() - began > LEASE.toNanos());
+        fault.end(engine, commands);
+        assertWell(one, other, client(3));
+    }
+
+    private void floodUntil(Callable<Boolean> condition) {
+        await("while there are too many attempts")
+                .atMost(DEADLINE)
+                .pollInterval(Duration.ofMillis(10))
+                .until(() -> {
+                    for (ConnectionLimiter node : nodes) {
+                        for (int i = 0; i < 5; i++) {
+                            node.tryAcquire(client(2)).ifPresent(permits::add);
+                            assertThat(total(client(2))).isLessThanOrEqualTo(LIMIT + (nodes.size() - 1) * FREE);
+                        }
+                    }
+                    return condition.call();
+                });
+    }
+
+    private int total(InetAddress client) {
+        return nodes.stream().mapToInt(node -> node.openConnections(client)).sum();
     }
 
     /** Somebody else has written there. */

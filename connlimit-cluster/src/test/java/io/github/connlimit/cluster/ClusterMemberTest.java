@@ -1,0 +1,107 @@
+package io.github.connlimit.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.github.connlimit.Cidr;
+import io.github.connlimit.ClusterNode;
+import io.github.connlimit.ConnectionLimits;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The thread of a member, without an engine. */
+@Timeout(60)
+class ClusterMemberTest {
+
+    private static final Duration DEADLINE = Duration.ofSeconds(30);
+
+    private volatile Thread thread;
+    private final AtomicInteger looks = new AtomicInteger();
+
+    private final class Store implements ReservationStore {
+
+        @Override
+        public List<CompletionStage<Reservation>> reserve(List<ReservationRequest> asked) {
+            return asked.stream()
+                    .<CompletionStage<Reservation>>map(request -> new CompletableFuture<>())
+                    .toList();
+        }
+
+        @Override
+        public String reason(Throwable error) {
+            return "";
+        }
+
+        @Override
+        public boolean isConnected() {
+            return true;
+        }
+
+        @Override
+        public String failure() {
+            return "";
+        }
+
+        /** Each look begins with that. */
+        @Override
+        public int connections() {
+            thread = Thread.currentThread();
+            looks.incrementAndGet();
+            return 1;
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private static final class Node implements ClusterNode {
+
+        @Override
+        public int open(Cidr client) {
+            return 0;
+        }
+
+        @Override
+        public ConnectionLimits limits() {
+            return ConnectionLimits.builder()
+                    .maxPerClient(100)
+                    .leaseTime(Duration.ofSeconds(1))
+                    .build();
+        }
+
+        @Override
+        public void report(String what, Throwable error) {
+            throw new AssertionError(what, error);
+        }
+    }
+
+    @Test
+    void aThreadThatIsInterruptedPausesAllTheSame() {
+        try (ClusterMember member = ClusterMember.join(new Node(), "node", "engine", new Store())) {
+            assertThat(member).isNotNull();
+            awaitLooks(2);
+            thread.interrupt();
+            await("the interrupt to be taken").atMost(DEADLINE).until(() -> !thread.isInterrupted());
+            long wall = System.nanoTime();
+            long cpu = cpuNanos();
+            awaitLooks(looks.get() + 10);
+            assertThat(cpuNanos() - cpu).isLessThan((System.nanoTime() - wall) / 2);
+            assertThat(System.nanoTime() - wall).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(500));
+        }
+    }
+
+    private void awaitLooks(int many) {
+        await("looks").atMost(DEADLINE).until(() -> looks.get() >= many);
+    }
+
+    private long cpuNanos() {
+        return ManagementFactory.getThreadMXBean().getThreadCpuTime(thread.getId());
+    }
+}
