@@ -57,8 +57,8 @@ public final class SettingsFuzz {
         try {
             limits = builder.build();
         } catch (IllegalArgumentException refused) {
-            // The only one that has to fit with another one.
-            require(refused.getMessage().startsWith("reservedConnections: "), refused.getMessage());
+            // The only ones that have to fit with another one.
+            require(refused.getMessage().matches("(?s)(reservedConnections|networkLimits): .*"), refused.getMessage());
             return;
         }
         ConnectionLimits.Builder again = ConnectionLimits.builder();
