@@ -8,7 +8,9 @@ import io.github.connlimit.ClusterSnapshot;
 import io.github.connlimit.ConnectionLimits;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -32,8 +34,8 @@ final class ClusterCoordinator {
     /** So many clients have a share at most. Beyond, the smallest do without. */
     static final int MOST_SHARES = 10_000;
 
-    /** So many requests are sent at once at most; the others at the next look. */
-    private static final int MOST_IN_A_BATCH = 1000;
+    /** So many requests are under way at most; the others go when these are answered. A slow engine is asked slowly. */
+    static final int MOST_UNDER_WAY = 256;
 
     /** How long an answer may take: this part of a lease. */
     private static final int ANSWERS_IN_A_LEASE = 5;
@@ -108,6 +110,12 @@ final class ClusterCoordinator {
 
     private long probedNanos;
     private int nextProbe;
+
+    /** What has been sent, and may not have been answered. */
+    private final List<Batch> underWay = new ArrayList<>();
+
+    /** Over the shares. */
+    private Iterator<Share> turn = Collections.emptyIterator();
 
     /**
      * @param name of this node, that no other one has, and none has had before
@@ -247,22 +255,30 @@ final class ClusterCoordinator {
         awakeNanos = time.look(now);
         noteConnection();
         makeRoom();
-        Batch batch = new Batch(now);
+        underWay.removeIf(batch -> batch.isOver(now));
+        Batch batch = new Batch(
+                now,
+                MOST_UNDER_WAY - underWay.stream().mapToInt(Batch::unanswered).sum());
         probe(batch);
-        for (Share share : shares.values()) {
+        for (int i = shares.size(); i > 0; i--) {
             if (batch.isFull()) {
                 listener.inDemand();
                 break;
             }
-            batch.add(share, false);
+            // Goes on where it stopped the last time, so that each has its turn.
+            turn = turn.hasNext() ? turn : shares.values().iterator();
+            if (turn.hasNext()) {
+                batch.add(turn.next(), false);
+            }
         }
         batch.send();
+        underWay.add(batch);
     }
 
     /** Gives back all that is not in use, and asks for nothing more. */
     void leave() {
         left = true;
-        Batch batch = new Batch(nanoTime.getAsLong());
+        Batch batch = new Batch(nanoTime.getAsLong(), Integer.MAX_VALUE);
         shares.values().forEach(share -> batch.add(share, true));
         batch.send();
     }
@@ -277,12 +293,25 @@ final class ClusterCoordinator {
         /** For each request; {@code null} for one that is for the sake of its slice. */
         private final List<Share> asking = new ArrayList<>();
 
-        private Batch(long now) {
+        private final int room;
+        private final AtomicInteger answers = new AtomicInteger();
+
+        private Batch(long now, int room) {
             this.now = now;
+            this.room = room;
         }
 
         private boolean isFull() {
-            return asked.size() >= MOST_IN_A_BATCH;
+            return asked.size() >= room;
+        }
+
+        private int unanswered() {
+            return asked.size() - answers.get();
+        }
+
+        /** What has not been answered in time has been lost. */
+        private boolean isOver(long later) {
+            return unanswered() == 0 || later - now >= patienceNanos;
         }
 
         private void add(Share share, boolean leaving) {
@@ -322,11 +351,12 @@ final class ClusterCoordinator {
             if (asked.isEmpty()) {
                 return;
             }
-            List<CompletionStage<Reservation>> answers = store.reserve(asked);
+            List<CompletionStage<Reservation>> sent = store.reserve(asked);
             for (int i = 0; i < asked.size(); i++) {
                 ReservationRequest request = asked.get(i);
                 Share share = asking.get(i);
-                answers.get(i).whenComplete((answer, error) -> {
+                sent.get(i).whenComplete((answer, error) -> {
+                    answers.incrementAndGet();
                     if (answer == null) {
                         failed(share, request, awake, error);
                     } else {

@@ -707,6 +707,8 @@ class ClusterCoordinatorTest {
                 one[0].connect(client(i));
             }
             if (i % 1000 == 999) {
+                assertThat(one[0].coordinator.snapshot().reservations())
+                        .isLessThanOrEqualTo(ClusterCoordinator.MOST_SHARES);
                 tick(one);
             }
         }
@@ -720,6 +722,29 @@ class ClusterCoordinatorTest {
         flood(100, one);
         assertThat(one[0].open(CLIENT)).isEqualTo(LIMIT);
         assertThat(one[0].coordinator.snapshot().reserved()).isGreaterThanOrEqualTo(LIMIT);
+    }
+
+    /** Or it would answer later and later, until it is taken for one that does not answer. */
+    @Example
+    void anEngineThatIsSlowIsAskedSlowlyAndEachClientHasItsTurn() {
+        int clients = 10 * ClusterCoordinator.MOST_UNDER_WAY;
+        Server[] one = servers(1);
+        tick(one);
+        for (int i = 0; i < clients; i++) {
+            one[0].open.put(client(i), 9);
+            one[0].coordinator.allowed(client(i), 9, LIMIT);
+        }
+        delayed = true;
+        for (int i = 0; i < 10; i++) {
+            tick(one);
+            tick(one);
+            assertThat(later).hasSizeBetween(1, ClusterCoordinator.MOST_UNDER_WAY);
+            List<Runnable> answers = List.copyOf(later);
+            later.clear();
+            answers.forEach(Runnable::run);
+        }
+        assertThat(one[0].coordinator.snapshot().granted()).isEqualTo(clients);
+        delayed = false;
     }
 
     /** They were all asked for at once in the beginning. */
