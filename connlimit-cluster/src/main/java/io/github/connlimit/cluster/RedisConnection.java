@@ -5,6 +5,7 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisConnectionException;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
@@ -135,8 +136,7 @@ final class RedisConnection implements AutoCloseable {
     /** Notes what an attempt has come to. {@return what it replaces, or {@code null}} */
     private synchronized StatefulConnection<String, String> note(
             StatefulConnection<String, String> connection, Throwable error) {
-        // A connection that the engine ends at once may be gone before Lettuce looks. What it says then is no reason.
-        failure = failure != null && root(error) instanceof IllegalStateException ? failure : error;
+        failure = isReason(root(error)) ? error : failure;
         if (error != null) {
             return null;
         }
@@ -144,6 +144,12 @@ final class RedisConnection implements AutoCloseable {
         present = connection;
         connections++;
         return replaced;
+    }
+
+    /** A connection that the engine ends at once may be gone before Lettuce looks. What it says then is no reason. */
+    private boolean isReason(Throwable root) {
+        return !(root instanceof RedisConnectionException)
+                && (failure == null || !(root instanceof IllegalStateException));
     }
 
     /** Lettuce has connected again by itself. {@return whether that was not too late} */
