@@ -3,6 +3,7 @@ package io.github.connlimit.tomcat;
 import io.github.connlimit.ConnectionPhase;
 import java.nio.channels.NetworkChannel;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.apache.tomcat.util.net.AbstractEndpoint;
 import org.apache.tomcat.util.net.AbstractEndpoint.Handler;
@@ -21,6 +22,9 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
 
     private final AbstractEndpoint<S, U> endpoint;
     private final LimitedConnections<U> connections;
+
+    /** How many threads have offered a channel that Tomcat may not have taken yet. */
+    private final AtomicInteger accepting = new AtomicInteger();
 
     /** {@code null} without a Connector. */
     private volatile ScheduledExecutorService lastUtilityExecutor;
@@ -41,8 +45,12 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
 
     abstract U channelOf(S channel);
 
-    /** Puts a tracked channel into the pool that Tomcat 10.1 takes its channels from, if it is empty. */
-    abstract void offerChannel();
+    /**
+     * Fills the pool that Tomcat 10.1 takes its channels from with tracked ones.
+     *
+     * @param accepting how many threads may be about to take one
+     */
+    abstract void offerChannels(int accepting);
 
     final LimitedConnections<U> connections() {
         return connections;
@@ -67,7 +75,7 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
         }
         boolean accepted;
         try {
-            offerChannel();
+            offerChannels(accepting.incrementAndGet());
             accepted = takeOver(socket);
         } catch (Throwable error) {
             // Tomcat would leave it at that. The virtual machine is in trouble, or there is no channel.
@@ -80,6 +88,8 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
             }
             connections.report("taking over a connection failed", error);
             return false;
+        } finally {
+            accepting.decrementAndGet();
         }
         if (!accepted && wrapper(socket) == null) {
             connections.release(socket);
@@ -103,10 +113,19 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
         SocketWrapperBase<S> wrapper = wrapper(channel);
         Progress<?> progress = Progress.of(wrapper);
         if (progress == null) {
-            return false;
+            return closeUntracked(wrapper);
         }
         boolean waiting = LimitedHandler.isInHeader(wrapper) || progress.isIdle() && LimitedHandler.isInRecord(wrapper);
         if (!progress.expire(channel, waiting)) {
+            return false;
+        }
+        close(wrapper);
+        return true;
+    }
+
+    /** Nobody can tell how far such a connection has come. It must not stay for ever. */
+    private boolean closeUntracked(SocketWrapperBase<S> wrapper) {
+        if (wrapper == null || wrapper.isClosed() || wrapper.getSocket() instanceof TrackedChannel) {
             return false;
         }
         close(wrapper);

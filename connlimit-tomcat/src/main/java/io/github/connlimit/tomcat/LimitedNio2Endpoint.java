@@ -92,9 +92,10 @@ class LimitedNio2Endpoint extends Nio2Endpoint {
         }
 
         @Override
-        void offerChannel() {
+        void offerChannels(int accepting) {
             TrackedPool.offer(
                     getNioChannels(),
+                    accepting,
                     () -> createChannel(TrackedPool.buffer(getSocketProperties())),
                     Nio2Channel::free);
         }

@@ -93,9 +93,9 @@ class LimitedNioEndpoint extends NioEndpoint {
         }
 
         @Override
-        void offerChannel() {
+        void offerChannels(int accepting) {
             TrackedPool.offer(
-                    getNioChannels(), () -> createChannel(TrackedPool.buffer(getSocketProperties())), NioChannel::free);
+                    getNioChannels(), accepting, () -> createChannel(TrackedPool.buffer(getSocketProperties())), NioChannel::free);
         }
 
         @Override

@@ -12,7 +12,10 @@ import org.apache.tomcat.util.net.SocketProperties;
  */
 final class TrackedPool {
 
-    /** At least as many as there are threads that accept at a time, which is one, or with NIO2 a few. */
+    /** How many threads can accept at a time: one, or with NIO2 a few. */
+    static final int MOST_ACCEPTING = 16;
+
+    /** Of which no connection that is closed meanwhile finds the pool full. */
     private static final int LEAST = 256;
 
     private TrackedPool() {}
@@ -29,12 +32,23 @@ final class TrackedPool {
         }
     }
 
-    /** Puts a channel into the pool if it is empty, so that Tomcat makes none itself. */
-    static <S> void offer(SynchronizedStack<S> pool, Supplier<S> maker, Consumer<S> free) {
+    /**
+     * Fills the pool up to a number of channels, so that Tomcat makes none itself.
+     *
+     * @param accepting how many threads may be about to take one, this one included
+     */
+    static <S> void offer(SynchronizedStack<S> pool, int accepting, Supplier<S> maker, Consumer<S> free) {
         if (pool == null) {
             // Stopped.
             return;
         }
+        // As the pool does: nobody takes from it while it is looked into.
+        synchronized (pool) {
+            fill(pool, Math.min(accepting, MOST_ACCEPTING), maker, free);
+        }
+    }
+
+    private static <S> void fill(SynchronizedStack<S> pool, int count, Supplier<S> maker, Consumer<S> free) {
         S channel = pool.pop();
         if (channel == null) {
             try {
@@ -43,6 +57,9 @@ final class TrackedPool {
                 // Tomcat is about to fail in the same way, and to say so.
                 return;
             }
+        }
+        if (count > 1) {
+            fill(pool, count - 1, maker, free);
         }
         if (!pool.push(channel)) {
             free.accept(channel);
