@@ -111,7 +111,8 @@ class CustomizersTest {
             assertThat(first).as("the first byte of the answer").isEqualTo(-1);
             assertThat(app.warnings()).isEmpty();
             assertThat(app.messages(Level.INFO))
-                    .contains("refuse=respond resets connections of this server: it cannot be answered before TLS");
+                    .contains(
+                            "refuse=respond has no effect in Netty: it resets connections, since it cannot answer before TLS");
         }
     }
 

@@ -98,7 +98,8 @@ class WarningsTest {
                     .singleElement()
                     .satisfies(warning -> assertThat(warning).startsWith("headerTimeout has no effect in Netty"));
             assertThat(app.infos())
-                    .anySatisfy(info -> assertThat(info).startsWith("reservedConnections has an effect in Netty only if"));
+                    .anySatisfy(
+                            info -> assertThat(info).startsWith("reservedConnections has an effect in Netty only if"));
         }
     }
 
