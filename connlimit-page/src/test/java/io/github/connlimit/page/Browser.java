@@ -1,21 +1,15 @@
 package io.github.connlimit.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.github.connlimit.testing.Programs;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.net.http.WebSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,95 +17,30 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 
-/** A headless Chromium with one page, told what to do by the DevTools protocol. It reaches 127.0.0.1 and nothing else. */
+/** A page of a {@link Chromium}, told what to do by the DevTools protocol. */
 final class Browser implements AutoCloseable {
 
-    private static final String LISTENING = "DevTools listening on ws://127.0.0.1:";
     private static final int SECONDS = 60;
 
-    private final Process process;
     private final WebSocket webSocket;
     private final Map<Integer, CompletableFuture<JsonObject>> waiting = new ConcurrentHashMap<>();
     private final List<JsonObject> events = new ArrayList<>();
     private int lastId;
 
-    private Browser(Process process, String page) {
-        this.process = process;
+    /** @param page where the DevTools of the page are */
+    Browser(URI page) throws Exception {
         this.webSocket = HttpClient.newHttpClient()
                 .newWebSocketBuilder()
-                .buildAsync(URI.create(page), new Receiver())
+                .buildAsync(page, new Receiver())
                 .join();
-    }
-
-    /** Skips the test where there is no Chromium. */
-    static Browser start(Path directory) throws Exception {
-        Optional<Path> chromium = Programs.find("chromium", "chromium-browser", "google-chrome");
-        assumeTrue(chromium.isPresent(), Programs.missing("chromium", "chromium"));
-        Process process = new ProcessBuilder(
-                        chromium.get().toString(),
-                        "--headless=new",
-                        "--no-sandbox",
-                        "--disable-gpu",
-                        "--disable-dev-shm-usage",
-                        "--no-first-run",
-                        "--disable-background-networking",
-                        "--disable-component-update",
-                        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                        "--remote-debugging-port=0",
-                        "--user-data-dir=" + directory,
-                        "about:blank")
-                .redirectErrorStream(true)
-                .start();
-        try {
-            Browser browser = new Browser(process, page(port(process)));
-            for (String domain : List.of("Page", "Runtime", "Log", "Network", "Accessibility")) {
-                browser.send(domain + ".enable", Map.of());
-            }
-            return browser;
-        } catch (Throwable error) {
-            process.destroyForcibly();
-            throw error;
+        for (String domain : List.of("Page", "Runtime", "Log", "Network", "Accessibility")) {
+            send(domain + ".enable", Map.of());
         }
-    }
-
-    private static int port(Process process) throws IOException {
-        BufferedReader output = process.inputReader();
-        StringBuilder all = new StringBuilder();
-        for (String line = output.readLine(); line != null; line = output.readLine()) {
-            if (line.startsWith(LISTENING)) {
-                drain(output);
-                return Integer.parseInt(line.substring(LISTENING.length(), line.indexOf('/', LISTENING.length())));
-            }
-            all.append(line).append('\n');
-        }
-        throw new IOException("Chromium did not start: " + all);
-    }
-
-    /** Otherwise Chromium would wait for room in the pipe. */
-    private static void drain(BufferedReader output) {
-        Thread thread = new Thread(() -> output.lines().forEach(line -> {}), "chromium-output");
-        thread.setDaemon(true);
-        thread.start();
-    }
-
-    private static String page(int port) throws Exception {
-        HttpResponse<String> targets = HttpClient.newHttpClient()
-                .send(
-                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/json/list"))
-                                .build(),
-                        HttpResponse.BodyHandlers.ofString());
-        for (JsonElement target : JsonParser.parseString(targets.body()).getAsJsonArray()) {
-            if (target.getAsJsonObject().get("type").getAsString().equals("page")) {
-                return target.getAsJsonObject().get("webSocketDebuggerUrl").getAsString();
-            }
-        }
-        throw new IOException("no page in " + targets.body());
     }
 
     JsonObject send(String method, Map<String, ?> parameters) throws Exception {
@@ -220,17 +149,15 @@ final class Browser implements AutoCloseable {
         }
     }
 
+    /** Closes the page. */
     @Override
-    public void close() {
-        webSocket.abort();
-        process.destroy();
+    public void close() throws IOException {
         try {
-            if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-            }
-        } catch (InterruptedException error) {
-            process.destroyForcibly();
-            throw new UncheckedIOException(new IOException(error));
+            send("Page.close", Map.of());
+        } catch (Exception error) {
+            throw new IOException("closing the page failed", error);
+        } finally {
+            webSocket.abort();
         }
     }
 

@@ -14,7 +14,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,20 +30,34 @@ class BrowserTest {
     /** Everything with text of its own. */
     private static final String TEXTS = "h1, #name, #state, button, .banner, h2, dt, dd, .summary, li, th, td, .full";
 
+    private static Chromium chromium;
+
     private final ConnectionLimiter limiter =
             new ConnectionLimiter(ConnectionLimits.builder().maxPerClient(6).build());
     private Browser browser;
 
-    @BeforeEach
-    void start() throws Exception {
+    @BeforeAll
+    static void startChromium() throws Exception {
         // Not in a directory that JUnit deletes: processes of Chromium's write there for a moment after its end.
         Path profiles = Files.createDirectories(Path.of("target", "chromium").toAbsolutePath());
-        browser = Browser.start(Files.createTempDirectory(profiles, "profile"));
+        chromium = Chromium.start(Files.createTempDirectory(profiles, "profile"));
+    }
+
+    @AfterAll
+    static void stopChromium() {
+        if (chromium != null) {
+            chromium.close();
+        }
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        browser = chromium.newPage();
         browser.size(900, 1000, false);
     }
 
     @AfterEach
-    void stop() {
+    void stop() throws Exception {
         if (browser != null) {
             browser.close();
         }
