@@ -95,7 +95,10 @@ class LimitedNioEndpoint extends NioEndpoint {
         @Override
         void offerChannels(int accepting) {
             TrackedPool.offer(
-                    getNioChannels(), accepting, () -> createChannel(TrackedPool.buffer(getSocketProperties())), NioChannel::free);
+                    getNioChannels(),
+                    accepting,
+                    () -> createChannel(TrackedPool.buffer(getSocketProperties())),
+                    NioChannel::free);
         }
 
         @Override
