@@ -56,6 +56,23 @@ final class Broken {
                 });
     }
 
+    /** Tomcat makes a channel that nobody tracks. */
+    static AbstractProtocol<?> untracked(Kind kind, ConnectionLimiter limiter) {
+        return kind == Kind.NIO
+                ? protocol(limiter, new LimitedNioEndpoint() {
+                    @Override
+                    protected NioChannel createChannel(SocketBufferHandler buffer) {
+                        return new NioChannel(buffer);
+                    }
+                })
+                : protocol(limiter, new LimitedNio2Endpoint() {
+                    @Override
+                    protected Nio2Channel createChannel(SocketBufferHandler buffer) {
+                        return new Nio2Channel(buffer);
+                    }
+                });
+    }
+
     /** The poller finds the channel closed, about which Tomcat tells nobody. */
     static AbstractProtocol<?> withoutRegistration(ConnectionLimiter limiter, AtomicBoolean broken) {
         return protocol(limiter, new LimitedNioEndpoint() {

@@ -130,6 +130,16 @@ class DeadlineTest {
 
     @ParameterizedTest
     @EnumSource
+    void aChannelThatNobodyTracksDoesNotEscapeItsDeadline(Kind kind) throws Exception {
+        connector = server.add(Broken.untracked(kind, limiter));
+        server.start();
+        Client silent = server.connect(2, connector);
+        awaitOpen(1);
+        assertClosedByDeadline(silent, ConnectionPhase.FIRST_BYTE);
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void aSilentClientIsClosed(Kind kind) throws Exception {
         start(kind);
         assertClosedByDeadline(server.connect(2, connector), ConnectionPhase.FIRST_BYTE);
