@@ -67,7 +67,8 @@ final class RedisConnection implements AutoCloseable {
     /** What an error is called. Those in a script may have it within their text, or not at all. */
     private static final Pattern CODE = Pattern.compile("^([A-Z]{2,20})\\b|: -?([A-Z]{2,20}) ");
 
-    private static final String NOT_ALLOWED = "The user executing the script";
+    /** What a script is told that calls what its user may not: by Redis, and by Valkey since 8.1. */
+    private static final Pattern NOT_ALLOWED = Pattern.compile("The user executing the script|ACL failure in script");
 
     /**
      * So long after {@link #close}, a connection by a client of the application is closed; the application may shut its client
@@ -408,7 +409,7 @@ final class RedisConnection implements AutoCloseable {
 
     /** What is around the word that names the error may be what was sent, and so the password. */
     private static String code(String message) {
-        if (message.contains(NOT_ALLOWED)) {
+        if (NOT_ALLOWED.matcher(message).find()) {
             return "NOPERM";
         }
         String code = "";
