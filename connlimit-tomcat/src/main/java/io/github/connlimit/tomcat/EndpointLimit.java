@@ -113,19 +113,15 @@ abstract class EndpointLimit<S, U extends NetworkChannel> implements Transport<U
         SocketWrapperBase<S> wrapper = wrapper(channel);
         Progress<?> progress = Progress.of(wrapper);
         if (progress == null) {
-            return closeUntracked(wrapper);
+            // A channel that Tomcat has made itself: nobody can tell how far its connection has come, so it is late.
+            boolean untracked = wrapper != null && !wrapper.isClosed();
+            if (untracked) {
+                close(wrapper);
+            }
+            return untracked;
         }
         boolean waiting = LimitedHandler.isInHeader(wrapper) || progress.isIdle() && LimitedHandler.isInRecord(wrapper);
         if (!progress.expire(channel, waiting)) {
-            return false;
-        }
-        close(wrapper);
-        return true;
-    }
-
-    /** Nobody can tell how far such a connection has come. It must not stay for ever. */
-    private boolean closeUntracked(SocketWrapperBase<S> wrapper) {
-        if (wrapper == null || wrapper.isClosed() || wrapper.getSocket() instanceof TrackedChannel) {
             return false;
         }
         close(wrapper);

@@ -13,9 +13,9 @@ import org.apache.tomcat.util.net.SocketProperties;
 final class TrackedPool {
 
     /** How many threads can accept at a time: one, or with NIO2 a few. */
-    static final int MOST_ACCEPTING = 16;
+    private static final int MOST_ACCEPTING = 16;
 
-    /** Of which no connection that is closed meanwhile finds the pool full. */
+    /** Far more than that, so that the pool has room for them. */
     private static final int LEAST = 256;
 
     private TrackedPool() {}
