@@ -1,7 +1,7 @@
 -- Reserves connections of one client for one node, in one step.
 --   KEYS[1]  a hash with a field for each node that has something: "reserved until number limit lease", and the field "lacking"
---            for the latest node that lacked something: "lacks until lease node". Were there a field for each that lacks
---            something, then what many nodes ask for one client would cost the square of their number.
+--            for the latest node that lacked something: "lacks until lease node". With a field for each, the work for a
+--            client would grow with the square of the number of nodes.
 --   KEYS[2]  the epoch of the client's slice, made anew by whoever finds that it has gone
 --   ARGV     node, number, wanted, needed, least, held, limit, length of the lease in ms
 -- Returns what the node has now, what is left to reserve by anybody, what another one lacks, in how many ms the first of the others'
