@@ -13,7 +13,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -57,12 +60,13 @@ class LimiterPropertyTest {
         REASSIGN,
         BEGIN_STREAM,
         END_STREAM,
-        RECONFIGURE
+        RECONFIGURE,
+        WAIT
     }
 
     /**
      * @param address whose connection it is, if one is to be admitted or reassigned
-     * @param choice which of the connections there are, or of the limits
+     * @param choice which of the connections there are, or of the limits, or how many seconds pass
      */
     private record Step(Kind kind, int address, int choice) {}
 
@@ -84,10 +88,14 @@ class LimiterPropertyTest {
                     : bytes;
         }
 
+        Key around(int shorter) {
+            return new Key(ipv4, shorter, bits.shiftRight(prefix - shorter));
+        }
+
         boolean isIn(Key block) {
             return ipv4 == block.ipv4
                     && prefix >= block.prefix
-                    && bits.shiftRight(prefix - block.prefix).equals(block.bits);
+                    && around(block.prefix).bits.equals(block.bits);
         }
     }
 
@@ -107,6 +115,9 @@ class LimiterPropertyTest {
         }
     }
 
+    /** @param networks the limit of each length, as {@code ipv4/8} */
+    private record More(Map<String, Integer> networks, Rate rate, int enforceAbove) {}
+
     /** The settings that a model needs, and the limits made of them. */
     private record Config(
             int limit,
@@ -116,7 +127,8 @@ class LimiterPropertyTest {
             int maxPending,
             int reserved,
             int maxTotal,
-            boolean dryRun) {
+            boolean dryRun,
+            More more) {
 
         ConnectionLimits limits() {
             ConnectionLimits.Builder builder = ConnectionLimits.builder()
@@ -126,6 +138,11 @@ class LimiterPropertyTest {
                     .maxPendingPerClient(maxPending)
                     .reservedConnections(reserved)
                     .maxTotal(maxTotal)
+                    .enforceAbove(enforceAbove())
+                    .networkLimits(networks().entrySet().stream()
+                            .map(Map.Entry::toString)
+                            .collect(Collectors.joining(", ")))
+                    .maxRatePerClient(rate().toString())
                     .dryRun(dryRun);
             rules.forEach(builder::limit);
             return builder.build();
@@ -143,12 +160,48 @@ class LimiterPropertyTest {
                     .max((one, other) -> Integer.compare(block(one).prefix, block(other).prefix));
         }
 
+        /** Where a rule may exempt all clients of a family, a limiter may forget their rates: here, there are none then. */
+        private Rate rate() {
+            boolean all = Stream.of("0.0.0.0/0", "::/0").anyMatch(block -> rules.getOrDefault(block, 1) == 0);
+            return all ? Rate.UNLIMITED : more.rate;
+        }
+
         private int limit(Key client) {
             return rule(client).map(rules::get).orElse(limit);
         }
 
         private boolean exempt(Key client) {
             return rule(client).map(rules::get).orElse(-1) == 0;
+        }
+
+        private int enforceAbove() {
+            return maxTotal > 0 ? Math.min(more.enforceAbove, maxTotal - 1) : more.enforceAbove;
+        }
+
+        /** Those of more than one client. */
+        private Map<String, Integer> networks() {
+            Map<String, Integer> networks = new LinkedHashMap<>(more.networks);
+            networks.keySet().removeIf(name -> length(name) >= (isIpv4(name) ? ipv4Prefix : ipv6Prefix));
+            return networks;
+        }
+
+        private static boolean isIpv4(String network) {
+            return network.startsWith("ipv4");
+        }
+
+        private static int length(String network) {
+            return Integer.parseInt(network.substring("ipv4/".length()));
+        }
+
+        /** The networks that a client counts in, with their limits. One from before a change may be larger than they are. */
+        Map<Key, Integer> networks(Key client) {
+            Map<Key, Integer> networks = new HashMap<>();
+            networks().forEach((name, most) -> {
+                if (isIpv4(name) == client.ipv4 && length(name) <= client.prefix) {
+                    networks.put(client.around(length(name)), most);
+                }
+            });
+            return networks;
         }
 
         Key client(InetAddress address) {
@@ -168,13 +221,19 @@ class LimiterPropertyTest {
     /** Whether each client was exempt when it opened its latest connection. */
     private final Map<Key, Boolean> exempt = new HashMap<>();
 
+    /** When the bucket of each client that has taken tokens from one is full again. */
+    private final Map<Key, Long> full = new HashMap<>();
+
+    private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - TimeUnit.SECONDS.toNanos(10));
     private int channels;
 
     @Property(tries = 300)
     void countsAreThoseOfTheModel(@ForAll("configs") List<Config> configs, @ForAll("steps") List<Step> steps) {
         config = configs.get(0);
-        limiter = new ConnectionLimiter(config.limits(), System::nanoTime, new RecordingLogger());
+        limiter = new ConnectionLimiter(config.limits(), nanos::get, new RecordingLogger());
         gate = new ConnectionGate<>(limiter);
+        exempt.clear();
+        full.clear();
         for (Step step : steps) {
             run(step, configs);
             check();
@@ -197,7 +256,11 @@ class LimiterPropertyTest {
             case RECONFIGURE -> {
                 config = configs.get(step.choice % configs.size());
                 limiter.reconfigure(config.limits());
+                if (config.rate().isUnlimited()) {
+                    full.clear();
+                }
             }
+            case WAIT -> nanos.addAndGet(TimeUnit.SECONDS.toNanos(step.choice));
             default -> {
                 if (!connections.isEmpty()) {
                     run(step.kind, connections.get(step.choice % connections.size()));
@@ -245,16 +308,50 @@ class LimiterPropertyTest {
         }
     }
 
-    /** @param maxTotal how many connections may be there before this one; 0 for any number */
+    /**
+     * Whether one more may come, which then takes a token.
+     *
+     * @param maxTotal how many connections may be there before this one; 0 for any number
+     */
     private boolean hasRoom(Key client, boolean pending, int maxTotal) {
         int limit = config.limit(client);
         long open =
                 connections.stream().filter(one -> one.client.equals(client)).count();
-        boolean proves = pending && config.maxPending > 0 && !config.exempt(client);
-        return config.dryRun
-                || (limit == 0 || open < limit)
-                        && (!proves || pending(client) < config.maxPending)
-                        && (maxTotal == 0 || config.exempt(client) || connections.size() < maxTotal);
+        boolean exempts = config.exempt(client);
+        boolean proves = pending && config.maxPending > 0 && !exempts;
+        boolean ofClient = (limit == 0 || open < limit)
+                && (!proves || pending(client) < config.maxPending)
+                && (exempts
+                        || config.networks(client).entrySet().stream()
+                                .allMatch(one -> open(one.getKey()) < one.getValue()));
+        boolean ofAll = maxTotal == 0 || exempts || connections.size() < maxTotal;
+        // What is refused for another limit takes no token.
+        boolean room = (ofClient || !isEnforced()) && ofAll && (exempts || takesToken(client) || !isEnforced());
+        return room || config.dryRun;
+    }
+
+    private boolean isEnforced() {
+        return connections.size() >= config.enforceAbove();
+    }
+
+    /** How many connections count in a network. */
+    private long open(Key network) {
+        return connections.stream()
+                .filter(one -> !exempt.get(one.client) && one.client.isIn(network))
+                .count();
+    }
+
+    private boolean takesToken(Key client) {
+        Rate rate = config.rate();
+        if (rate.isUnlimited()) {
+            return true;
+        }
+        long now = nanos.get();
+        long missing = Math.max(0, full.getOrDefault(client, now) - now);
+        missing = Math.min(missing, rate.burst() * rate.nanosPerToken());
+        boolean taken = missing + rate.nanosPerToken() <= rate.burst() * rate.nanosPerToken();
+        full.put(client, now + missing + (taken ? rate.nanosPerToken() : 0));
+        return taken;
     }
 
     private void reassign(Connection connection, InetAddress address) {
@@ -280,6 +377,7 @@ class LimiterPropertyTest {
                 || !connection.streams.isEmpty()
                 || limit == 0
                 || config.reserved == 0
+                || !isEnforced()
                 || streams(connection.client) < limit - config.reserved;
         Optional<ConnectionPermit.Stream> stream =
                 gate.permit(connection.channel).orElseThrow().tryBeginStream();
@@ -332,6 +430,17 @@ class LimiterPropertyTest {
                         Key.of(usage.client().address(), usage.client().prefixLength()),
                         text(usage.openConnections(), usage.pendingConnections(), usage.streams(), usage.limit())));
         assertThat(shown).isEqualTo(expected);
+        Map<Key, String> networks = new HashMap<>();
+        open.keySet().stream()
+                .filter(client -> !exempt.get(client))
+                .forEach(client -> config.networks(client)
+                        .forEach((network, most) -> networks.put(network, open(network) + " open, limit " + most)));
+        Map<Key, String> shownNetworks = new HashMap<>();
+        snapshot.topNetworks()
+                .forEach(usage -> shownNetworks.put(
+                        Key.of(usage.network().address(), usage.network().prefixLength()),
+                        usage.openConnections() + " open, limit " + usage.limit()));
+        assertThat(shownNetworks).isEqualTo(networks);
     }
 
     private static String text(long open, long pending, long streams, int limit) {
@@ -367,8 +476,21 @@ class LimiterPropertyTest {
                         rules,
                         Arbitraries.integers().between(0, 2),
                         Arbitraries.of(0, 0, 1, 3, 6),
-                        Arbitraries.of(false, false, false, true))
-                .as((limit, ipv4, ipv6, all, pending, total, dryRun) ->
-                        new Config(limit, ipv4, ipv6, all, pending, reserved, total, dryRun));
+                        Arbitraries.of(false, false, false, true),
+                        more())
+                .as((limit, ipv4, ipv6, all, pending, total, dryRun, more) ->
+                        new Config(limit, ipv4, ipv6, all, pending, reserved, total, dryRun, more));
+    }
+
+    private static Arbitrary<More> more() {
+        Arbitrary<Map<String, Integer>> networks = Arbitraries.maps(
+                        Arbitraries.of("ipv4/7", "ipv4/8", "ipv4/31", "ipv6/32", "ipv6/48", "ipv6/127"),
+                        Arbitraries.integers().between(1, 6))
+                .ofMaxSize(3)
+                .map(LinkedHashMap::new);
+        Arbitrary<Rate> rates =
+                Arbitraries.of("0", "0", "0", "6/m", "6/m,2", "1/s,3", "20/m,4").map(Rate::parse);
+        return Combinators.combine(networks, rates, Arbitraries.of(0, 0, 0, 2, 5))
+                .as(More::new);
     }
 }
