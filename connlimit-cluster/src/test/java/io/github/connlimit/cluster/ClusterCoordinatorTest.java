@@ -27,6 +27,7 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.lifecycle.BeforeTry;
 
 /** Several nodes with a simulated engine and a simulated clock. */
 class ClusterCoordinatorTest {
@@ -37,19 +38,32 @@ class ClusterCoordinatorTest {
     private static final int LIMIT = 100;
     private static final int FREE = 10;
 
-    private final SimulatedEngine engine = new SimulatedEngine(LEASE.toMillis());
-    private long nowNanos = 42;
+    private SimulatedEngine engine;
+    private long nowNanos;
     private boolean away;
-    private int connections = 1;
+    private int connections;
     private int requests;
 
     /** By which some are not answered, though there is a connection. */
-    private Predicate<ReservationRequest> unanswered = request -> false;
+    private Predicate<ReservationRequest> unanswered;
 
     /** What the nodes have sent, and when it arrives. */
     private final List<Runnable> later = new ArrayList<>();
 
     private boolean delayed;
+
+    /** All tries of a property have one instance. An engine that knows nodes from before answers none of their requests. */
+    @BeforeTry
+    void anew() {
+        engine = new SimulatedEngine(LEASE.toMillis());
+        nowNanos = 42;
+        away = false;
+        connections = 1;
+        requests = 0;
+        unanswered = request -> false;
+        later.clear();
+        delayed = false;
+    }
 
     private final class Store implements ReservationStore {
 
@@ -498,6 +512,52 @@ class ClusterCoordinatorTest {
         for (long passed = 0; passed < millis; passed += TICK_MILLIS) {
             tick(servers);
         }
+    }
+
+    @Example
+    void whatTheEngineEvictsIsPutBackByTheNextRenewal() {
+        isPutBackByTheNextRenewal(() -> engine.evict(CLIENT.toString()));
+    }
+
+    @Example
+    void whatEndsByAClockThatJumpsAheadIsPutBackByTheNextRenewal() {
+        isPutBackByTheNextRenewal(() -> engine.pass(LEASE.toMillis()));
+    }
+
+    private void isPutBackByTheNextRenewal(Runnable loss) {
+        Server[] two = servers(2);
+        flood(100, two[0]);
+        assertThat(total(two)).isEqualTo(LIMIT);
+        loss.run();
+        for (int i = 0; i < LEASE.toMillis() / 3 / TICK_MILLIS + 1; i++) {
+            tick(two[0]);
+        }
+        flood(100, two[1]);
+        assertThat(two[1].open(CLIENT)).isEqualTo(FREE);
+        assertThat(two[0].told).doesNotContain("forgotten");
+    }
+
+    @Example
+    void settingsThatChangeHoldForTheNextDecision() {
+        Server[] two = servers(2);
+        flood(100, two[0]);
+        flood(100, two[1]);
+        assertThat(two[1].open(CLIENT)).isEqualTo(FREE);
+        two[1].limits = two[1].limits.toBuilder().freePerClient("25").build();
+        flood(1, two[1]);
+        assertThat(two[1].open(CLIENT)).isEqualTo(25);
+
+        away = true;
+        two[1].limits = two[1].limits.toBuilder()
+                .onClusterError(ClusterErrorPolicy.FREE)
+                .build();
+        flood((int) (2 * LEASE.toMillis() / TICK_MILLIS), two[1]);
+        assertThat(two[1].open(CLIENT)).isEqualTo(25);
+        two[1].limits = two[1].limits.toBuilder()
+                .onClusterError(ClusterErrorPolicy.LOCAL)
+                .build();
+        flood(5, two[1]);
+        assertThat(two[1].open(CLIENT)).isEqualTo(LIMIT);
     }
 
     /** An engine that grants the same again and again. */

@@ -38,6 +38,11 @@ final class SimulatedEngine {
         epochs[slice]++;
     }
 
+    /** As an engine does that is short of memory: one key goes, and that of the epoch stays. */
+    void evict(String client) {
+        clients.remove(client);
+    }
+
     Reservation reserve(ReservationRequest request) {
         Map<String, Entry> nodes = clients.computeIfAbsent(request.client(), name -> new HashMap<>());
         nodes.values().removeIf(entry -> entry.endMillis <= nowMillis);
