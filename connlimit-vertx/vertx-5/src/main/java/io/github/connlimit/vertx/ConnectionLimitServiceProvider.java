@@ -39,9 +39,7 @@ public final class ConnectionLimitServiceProvider implements VertxServiceProvide
      */
     @Override
     public void init(VertxBootstrap bootstrap) {
-        Transport transport = bootstrap.transport() == null
-                ? io.vertx.core.transport.Transport.NIO.implementation()
-                : bootstrap.transport();
+        Transport transport = available(bootstrap.transport());
         try {
             transport.datagramChannelFactory();
         } catch (LinkageError ofAnOldVersion) {
@@ -51,5 +49,18 @@ public final class ConnectionLimitServiceProvider implements VertxServiceProvide
             return;
         }
         bootstrap.transport(new LimitedTransport(transport, ServerHandlers.find()));
+    }
+
+    /** Vert.x itself would replace what is not available, and with it what limits. */
+    private static Transport available(Transport wanted) {
+        if (wanted != null && wanted.isAvailable()) {
+            return wanted;
+        } else if (wanted != null) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "The transport that Vert.x is to use is not available here, and NIO is used: "
+                            + wanted.unavailabilityCause());
+        }
+        return io.vertx.core.transport.Transport.NIO.implementation();
     }
 }

@@ -8,8 +8,10 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.internal.VertxBootstrap;
+import io.vertx.core.transport.Transport;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.reflect.Proxy;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URL;
@@ -111,6 +113,54 @@ class VertxTest {
         assertThat(isServed(first, BOB)).isTrue();
         connections.get(0).close();
         Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> isServed(second, ALICE));
+    }
+
+    /** As epoll is where its native library is missing: Vert.x falls back to NIO. */
+    private static final class Unavailable implements Transport {
+
+        private final Throwable cause = new UnsatisfiedLinkError("no library for this machine");
+
+        @Override
+        public String name() {
+            return "unavailable";
+        }
+
+        @Override
+        public boolean available() {
+            return false;
+        }
+
+        @Override
+        public Throwable unavailabilityCause() {
+            return cause;
+        }
+
+        @Override
+        public io.vertx.core.spi.transport.Transport implementation() {
+            return (io.vertx.core.spi.transport.Transport) Proxy.newProxyInstance(
+                    VertxTest.class.getClassLoader(),
+                    new Class<?>[] {io.vertx.core.spi.transport.Transport.class},
+                    (proxy, method, arguments) -> switch (method.getName()) {
+                        case "isAvailable" -> false;
+                        case "unavailabilityCause" -> cause;
+                        case "datagramChannelFactory" -> null;
+                        default -> throw new UnsupportedOperationException(method.getName());
+                    });
+        }
+    }
+
+    @Test
+    void serversAreLimitedWhereTheirTransportIsNotAvailable() throws Exception {
+        System.setProperty(LIMIT, "3");
+        try {
+            vertx = Vertx.builder().withTransport(new Unavailable()).build();
+        } finally {
+            System.clearProperty(LIMIT);
+        }
+        HttpServer server = listen("127.0.0.1");
+        for (int i = 0; i < 6; i++) {
+            assertThat(isServed(server, ALICE)).isEqualTo(i < 3);
+        }
     }
 
     @Test
