@@ -149,7 +149,7 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
                 || acceptor(server).admitLate(accepted);
     }
 
-    /** @throws IllegalArgumentException if {@link ConnectionLimiter#joinCluster} throws it; the server channel is closed */
+    /** @throws IllegalArgumentException as {@link ConnectionLimiter#joinCluster}; whatever is thrown, the channel is closed */
     Acceptor acceptor(Channel server) {
         Acceptor present = acceptors.get(server);
         if (present != null) {
@@ -162,10 +162,10 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
         }
         try {
             made.start();
-        } catch (IllegalArgumentException cannot) {
-            acceptors.remove(server);
+        } catch (Throwable cannot) {
+            acceptors.remove(server, made);
             // Netty would go on without this handler, and so without limits.
-            LOGGER.log(System.Logger.Level.ERROR, "closing " + server + ": " + cannot.getMessage());
+            LOGGER.log(System.Logger.Level.ERROR, "closing " + server + ": " + cannot, cannot);
             server.close();
             throw cannot;
         }
