@@ -234,6 +234,22 @@ final class TestServer implements AutoCloseable {
         public void destroy() {}
     }
 
+    private static final class Failing implements ReadListener {
+
+        @Override
+        public void onDataAvailable() throws IOException {
+            throw new IOException("as asked for");
+        }
+
+        @Override
+        public void onAllDataRead() {}
+
+        @Override
+        public void onError(Throwable error) {
+            throw new IllegalStateException("as asked for", error);
+        }
+    }
+
     private final class App extends HttpServlet {
 
         private static final long serialVersionUID = 1L;
@@ -274,6 +290,13 @@ final class TestServer implements AutoCloseable {
                 case "/async-throw" -> {
                     request.startAsync();
                     throw new ServletException("after startAsync");
+                }
+                case "/async-read-throw" -> {
+                    AsyncContext started = request.startAsync();
+                    started.setTimeout(0);
+                    request.getInputStream().setReadListener(new Failing());
+                    async.add(started);
+                    return;
                 }
                 case "/throw" -> throw new ServletException("as asked for");
                 case "/vm-error" -> throw new InternalError("as asked for");

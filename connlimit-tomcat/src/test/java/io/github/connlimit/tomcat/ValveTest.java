@@ -514,6 +514,21 @@ class ValveTest {
         awaitOpen(0);
     }
 
+    /** Tomcat tells its {@code AsyncListener}s nothing then. */
+    @ParameterizedTest
+    @EnumSource
+    void countsDownIfAReadListenerFailsTwice(Kind kind) throws Exception {
+        Connector connector = server.add(kind.stock());
+        on(Place.ENGINE);
+        server.start();
+        Client client = server.connect(2, connector).request("/async-read-throw", "Content-Length: 2\r\n");
+        server.async.poll(30, TimeUnit.SECONDS);
+        awaitOpen(1);
+        client.send("OK");
+        awaitOpen(0);
+        assertThat(valve.getAdmitted()).isOne();
+    }
+
     private void awaitAdmitted(long requests) {
         await().atMost(ofSeconds(30))
                 .untilAsserted(() -> assertThat(valve.getAdmitted()).isEqualTo(requests));
