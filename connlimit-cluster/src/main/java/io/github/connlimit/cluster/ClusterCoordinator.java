@@ -403,8 +403,8 @@ final class ClusterCoordinator {
     }
 
     private void failed(Share share, ReservationRequest request, long awake, Throwable error) {
-        failed.increment();
         if (share != null) {
+            failed.increment();
             synchronized (share) {
                 share.failed(request);
             }

@@ -494,6 +494,22 @@ class ClusterCoordinatorTest {
         assertThat(figures.requests()).isGreaterThanOrEqualTo(figures.granted() + figures.denied());
     }
 
+    /** It asks whether the engine is there, as each node does that has just started. Nothing of that is for a client. */
+    @Example
+    void failuresAreOfWhatClientsNeeded() {
+        Server[] one = servers(1);
+        away = true;
+        tickFor(3 * LEASE.toMillis(), one);
+        ClusterSnapshot figures = one[0].coordinator.snapshot();
+        assertThat(figures.connected()).isFalse();
+        assertThat(figures.requests()).isZero();
+        assertThat(figures.failed()).isZero();
+
+        flood(100, one);
+        figures = one[0].coordinator.snapshot();
+        assertThat(figures.failed()).isPositive().isLessThanOrEqualTo(figures.requests());
+    }
+
     @Example
     void aLoweredLimitIsWhatTheNextGrantGoesBy() {
         Server[] two = servers(2);
