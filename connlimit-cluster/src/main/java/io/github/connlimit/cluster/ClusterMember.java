@@ -166,7 +166,7 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
                 }
             }
             pause(began + LEAST_PAUSE_NANOS, false);
-            long most = coordinator.isNeeded() ? PAUSE_NANOS : idlePauseNanos;
+            long most = coordinator.isNeeded() || coordinator.isFailing() ? PAUSE_NANOS : idlePauseNanos;
             pause(began + most, true);
         }
     }

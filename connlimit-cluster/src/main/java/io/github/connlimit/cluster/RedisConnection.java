@@ -208,7 +208,9 @@ final class RedisConnection implements AutoCloseable {
                     .socketOptions(sockets)
                     .build());
             return new RedisConnection(
-                    () -> client.refreshPartitionsAsync().thenCompose(known -> client.connectAsync(StringCodec.UTF8)),
+                    () -> client.refreshPartitionsAsync()
+                            .thenCompose(known -> client.connectAsync(StringCodec.UTF8))
+                            .thenCompose(RedisConnection::toItsNodes),
                     () -> end(client, resources));
         }
         RedisClient client = RedisClient.create(resources);
@@ -219,6 +221,29 @@ final class RedisConnection implements AutoCloseable {
         return new RedisConnection(
                 () -> client.connectAsync(StringCodec.UTF8, uris.get(0)).thenApply(RedisConnection::batching),
                 () -> end(client, resources));
+    }
+
+    /** Otherwise, Lettuce connects to a node when it is first asked for something, and rejects that meanwhile. */
+    private static CompletionStage<StatefulRedisClusterConnection<String, String>> toItsNodes(
+            StatefulRedisClusterConnection<String, String> connection) {
+        CompletableFuture<?>[] nodes = connection.getPartitions().stream()
+                .filter(node -> !node.getSlots().isEmpty())
+                .map(node -> toNode(connection, node.getUri()))
+                .toArray(CompletableFuture[]::new);
+        // Those that cannot be had do not keep it from the others.
+        return CompletableFuture.allOf(nodes)
+                .completeOnTimeout(null, CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
+                .handle((connected, error) -> connection);
+    }
+
+    /** By its host and port, as Lettuce does for a key. */
+    private static CompletableFuture<?> toNode(
+            StatefulRedisClusterConnection<String, String> connection, RedisURI node) {
+        try {
+            return connection.getConnectionAsync(node.getHost(), node.getPort());
+        } catch (RuntimeException unknown) {
+            return CompletableFuture.failedFuture(unknown);
+        }
     }
 
     private static RedisURI one(String uri) {

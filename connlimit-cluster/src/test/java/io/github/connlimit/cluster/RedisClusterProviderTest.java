@@ -18,6 +18,7 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
+import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
 import io.lettuce.core.sentinel.api.StatefulRedisSentinelConnection;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -232,6 +233,29 @@ class RedisClusterProviderTest {
                 }
                 for (RedisCommands<String, String> node : List.of(first.sync(), second.sync())) {
                     assertThat(node.info("commandstats")).contains("cmdstat_evalsha:");
+                }
+            }
+        }
+    }
+
+    /** Otherwise each start is a warning in the log, and some seconds in which clients get what is free only. */
+    @Test
+    void whatIsFirstAskedOfARedisClusterIsAnswered() throws Exception {
+        try (RedisProcess one = clusterNode("one").start();
+                RedisProcess two = clusterNode("two").start();
+                RedisClient client = RedisClient.create();
+                StatefulRedisConnection<String, String> first = connect(client, one);
+                StatefulRedisConnection<String, String> second = connect(client, two)) {
+            beginCluster(first.sync(), second.sync(), two.port());
+            try (RedisConnection connection = RedisConnection.to(one.uri() + ",127.0.0.1:" + two.port())) {
+                await("a connection").atMost(DEADLINE).until(connection::isOpen);
+                RedisClusterAsyncCommands<String, String> commands = connection.commands();
+                List<CompletableFuture<Long>> answers = IntStream.range(0, ReservationStore.SLICES)
+                        .mapToObj(slice -> commands.exists("{" + slice + "}").toCompletableFuture())
+                        .toList();
+                for (CompletableFuture<Long> answer : answers) {
+                    assertThat(answer.get(DEADLINE.toSeconds(), TimeUnit.SECONDS))
+                            .isZero();
                 }
             }
         }
