@@ -66,8 +66,9 @@ final class ClusterJoin {
         for (Settings setting : FIXED) {
             if (memberships > 0 && !before.get(setting).equals(after.get(setting))) {
                 throw setting.notAllowed(
-                        after.get(setting),
-                        "it cannot be changed while the server runs, and is " + before.get(setting));
+                        after.toSettings().get(setting.key()),
+                        "it cannot be changed while the server runs, and is "
+                                + before.toSettings().get(setting.key()));
             }
         }
     }

@@ -207,7 +207,8 @@ class ClusterLimitsTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> limiter.reconfigure(limits ->
                         limits.toBuilder().leaseTime(Duration.ofSeconds(5)).build()))
-                .withMessageStartingWith("leaseTime: ");
+                .withMessage("leaseTime: \"5000ms\" is not allowed; it cannot be changed while the server runs, and is"
+                        + " 10000ms");
         assertThat(limiter.limits()).isSameAs(before);
         membership.close();
         limiter.reconfigure(limits -> limits.toBuilder().clusterName("other").build());
