@@ -4,6 +4,7 @@ import io.github.connlimit.Cidr;
 import io.github.connlimit.ClusterLimits;
 import io.github.connlimit.ClusterNode;
 import io.github.connlimit.ClusterSnapshot;
+import io.github.connlimit.ConnectionLimits;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -88,8 +89,20 @@ final class ClusterMember implements ClusterLimits, ClusterCoordinator.Listener 
         LOGGER.log(
                 System.Logger.Level.INFO,
                 "node " + name + " of cluster " + node.limits().clusterName() + " by " + engine);
+        warnIfNothingIsShared(node.limits());
         member.thread.start();
         return member;
+    }
+
+    private static void warnIfNothingIsShared(ConnectionLimits limits) {
+        int limit = limits.maxPerClient();
+        if (limit > 0 && limits.freeOf(limit) == limit) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "freePerClient=" + limits.toSettings().get("freePerClient") + " is all of maxPerClient=" + limit
+                            + ": each node gives a client its whole limit, and nothing is held together; set a lower"
+                            + " freePerClient");
+        }
     }
 
     @Override

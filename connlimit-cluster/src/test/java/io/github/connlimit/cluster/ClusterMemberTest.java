@@ -61,7 +61,7 @@ class ClusterMemberTest {
         public void close() {}
     }
 
-    private static final class Node implements ClusterNode {
+    private record Node(int limit) implements ClusterNode {
 
         @Override
         public int open(Cidr client) {
@@ -71,7 +71,7 @@ class ClusterMemberTest {
         @Override
         public ConnectionLimits limits() {
             return ConnectionLimits.builder()
-                    .maxPerClient(100)
+                    .maxPerClient(limit)
                     .leaseTime(Duration.ofSeconds(1))
                     .build();
         }
@@ -84,7 +84,7 @@ class ClusterMemberTest {
 
     @Test
     void aThreadThatIsInterruptedPausesAllTheSame() {
-        try (ClusterMember member = ClusterMember.join(new Node(), "node", "engine", new Store())) {
+        try (ClusterMember member = ClusterMember.join(new Node(100), "node", "engine", new Store())) {
             assertThat(member).isNotNull();
             awaitLooks(2);
             thread.interrupt();
@@ -94,6 +94,19 @@ class ClusterMemberTest {
             awaitLooks(looks.get() + 10);
             assertThat(cpuNanos() - cpu).isLessThan((System.nanoTime() - wall) / 2);
             assertThat(System.nanoTime() - wall).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(500));
+        }
+    }
+
+    @Test
+    void aLimitThatEachNodeGivesWholeIsNotHeldTogether() {
+        try (Warnings warnings = new Warnings()) {
+            ClusterMember.join(new Node(11), "node", "engine", new Store()).close();
+            ClusterMember.join(new Node(0), "node", "engine", new Store()).close();
+            assertThat(warnings.messages()).isEmpty();
+            ClusterMember.join(new Node(10), "node", "engine", new Store()).close();
+            assertThat(warnings.messages())
+                    .containsExactly("freePerClient=auto is all of maxPerClient=10: each node gives a client its whole"
+                            + " limit, and nothing is held together; set a lower freePerClient");
         }
     }
 
