@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -53,6 +54,11 @@ class UnwellEngineTest {
     private final List<ConnectionLimiter> nodes = new ArrayList<>();
     private final RedisClient lettuce = open(RedisClient.create());
     private final Warnings warnings = open(new Warnings());
+
+    /** What a user needs, as docs/cluster.md says. */
+    private static final String[] DOCUMENTED = {
+        "+eval", "+evalsha", "+time", "+get", "+set", "+hgetall", "+hset", "+hdel", "+del", "+pexpire"
+    };
 
     @TempDir
     Path directory;
@@ -216,24 +222,29 @@ class UnwellEngineTest {
         assertWell(node, node(engine.uri()), client(3));
     }
 
-    /** As docs/cluster.md says. */
     @Test
     void thePermissionsThatAreDocumentedAreEnough() throws Exception {
         RedisProcess engine = engine();
-        user(
-                commands(engine),
-                "+eval",
-                "+evalsha",
-                "+time",
-                "+get",
-                "+set",
-                "+hgetall",
-                "+hset",
-                "+hdel",
-                "+del",
-                "+pexpire");
+        user(commands(engine), DOCUMENTED);
         ConnectionLimiter node = healthyNode(limited(engine));
         assertWell(node, healthyNode(limited(engine)), client(2));
+        assertThat(warnings.messages()).isEmpty();
+    }
+
+    @Test
+    void thoseForARedisClusterAreEnough() throws Exception {
+        RedisProcess one = shard("one");
+        RedisProcess two = shard("two");
+        beginCluster(commands(one), commands(two), two.port());
+        for (RedisProcess shard : List.of(one, two)) {
+            user(
+                    commands(shard),
+                    Stream.concat(Stream.of(DOCUMENTED), Stream.of("+cluster|nodes"))
+                            .toArray(String[]::new));
+        }
+        String uri = limited(one) + ",127.0.0.1:" + two.port();
+        ConnectionLimiter node = healthyNode(uri);
+        assertWell(node, healthyNode(uri), client(true));
         assertThat(warnings.messages()).isEmpty();
     }
 
