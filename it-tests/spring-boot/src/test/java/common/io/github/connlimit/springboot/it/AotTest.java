@@ -14,10 +14,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What Spring Boot prepares for a native image, run on the JVM. */
+@Tag("full")
 class AotTest {
 
     private static final Pattern STARTED = Pattern.compile("Tomcat started on port (\\d+)");
@@ -76,7 +78,13 @@ class AotTest {
                 .contains("io/github/connlimit/page/page.");
 
         List<String> compile = new ArrayList<>(List.of(
-                java("javac"), "-proc:none", "-nowarn", "-cp", CLASS_PATH + File.pathSeparator + classes, "-d"));
+                java("javac"),
+                "-J-XX:TieredStopAtLevel=1",
+                "-proc:none",
+                "-nowarn",
+                "-cp",
+                CLASS_PATH + File.pathSeparator + classes,
+                "-d"));
         compile.add(classes.toString());
         files(sources).forEach(source -> compile.add(source.toString()));
         run(compile);
