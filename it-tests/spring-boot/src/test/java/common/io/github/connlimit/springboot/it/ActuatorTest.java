@@ -9,6 +9,7 @@ import io.github.connlimit.page.StatusPage;
 import java.net.http.HttpResponse;
 import java.util.Locale;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -108,8 +109,15 @@ class ActuatorTest {
         }
     }
 
+    @Tag("full")
     @ParameterizedTest
-    @MethodSource("io.github.connlimit.springboot.it.ServersTest#kinds")
+    @MethodSource("io.github.connlimit.springboot.it.ServersTest#others")
+    void theOthersShowAPageIfAskedFor(ServersTest.Kind kind) throws Exception {
+        showsAPageIfAskedFor(kind);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.github.connlimit.springboot.it.ServersTest#first")
     void showsAPageIfAskedFor(ServersTest.Kind kind) throws Exception {
         try (Running app = kind.start(
                         EXPOSED,

@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -44,10 +45,6 @@ class ClusterTest {
     @AfterAll
     static void stopRedis() {
         redis.close();
-    }
-
-    static Stream<ServersTest.Kind> kinds() {
-        return ServersTest.kinds();
     }
 
     /** The one that comes first has the whole limit, and the other what is free; what they held is free when they stop. */
@@ -93,8 +90,15 @@ class ClusterTest {
         return redis.uri(PASSWORD);
     }
 
+    @Tag("full")
     @ParameterizedTest
-    @MethodSource("kinds")
+    @MethodSource("io.github.connlimit.springboot.it.ServersTest#others")
+    void twoOfTheOthersHoldOneLimit(ServersTest.Kind kind) throws Exception {
+        twoHoldOneLimit(kind);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.github.connlimit.springboot.it.ServersTest#first")
     void twoHoldOneLimit(ServersTest.Kind kind) throws Exception {
         assertTwoHoldOneLimit(kind, kind + "-by-uri", "connlimit.cluster-uri=" + uri());
     }

@@ -54,6 +54,15 @@ class ServersTest {
         return Stream.concat(withServlets, Stream.of(new Kind(Line.reactorNetty(), WebApplicationType.REACTIVE)));
     }
 
+    /** For what does not depend on the server; the others have their turn in the profile "full". */
+    static Stream<Kind> first() {
+        return kinds().limit(1);
+    }
+
+    static Stream<Kind> others() {
+        return kinds().skip(1);
+    }
+
     private static void assertLimited(Running app, int port, boolean tls) throws Exception {
         try (Clients clients = new Clients(port, tls)) {
             assertThat(clients.served(2, 8)).isEqualTo(3);

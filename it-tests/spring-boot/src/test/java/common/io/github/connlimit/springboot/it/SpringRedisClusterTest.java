@@ -1,6 +1,5 @@
 package io.github.connlimit.springboot.it;
 
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -20,23 +19,15 @@ class SpringRedisClusterTest {
         ClusterTest.stopRedis();
     }
 
-    static Stream<ServersTest.Kind> first() {
-        return ServersTest.kinds().limit(1);
-    }
-
-    static Stream<ServersTest.Kind> others() {
-        return ServersTest.kinds().skip(1);
-    }
-
     @Tag("full")
     @ParameterizedTest
-    @MethodSource("others")
+    @MethodSource("io.github.connlimit.springboot.it.ServersTest#others")
     void twoOfTheOthersHoldOneLimitByTheRedisTheyHave(ServersTest.Kind kind) throws Exception {
         twoHoldOneLimitByTheRedisTheyHave(kind);
     }
 
     @ParameterizedTest
-    @MethodSource("first")
+    @MethodSource("io.github.connlimit.springboot.it.ServersTest#first")
     void twoHoldOneLimitByTheRedisTheyHave(ServersTest.Kind kind) throws Exception {
         ClusterTest.assertTwoHoldOneLimit(
                 kind,
