@@ -4,6 +4,8 @@
 --            client would grow with the square of the number of nodes.
 --   KEYS[2]  the epoch of the client's slice, made anew by whoever finds that it has gone
 --   ARGV     node, number, wanted, needed, least, held, limit, length of the lease in ms
+-- Whoever gets something writes that first: a Redis without memory refuses a script's first write if it may take memory, and no
+-- write after one that was done.
 -- Returns what the node has now, what is left to reserve by anybody, what another one lacks, in how many ms the first of the others'
 -- reservations ends if it is not renewed, or 0, the limit of a node with another one, or 0, and the epoch.
 local node, number = ARGV[1], tonumber(ARGV[2])
@@ -27,6 +29,7 @@ if fields.err then
   if not string.find(fields.err, 'WRONGTYPE', 1, true) then
     return fields
   end
+  redis.call('SET', KEYS[1], '')
   redis.call('DEL', KEYS[1])
   fields = {}
 end
@@ -64,6 +67,7 @@ local function readLacking(text)
 end
 
 local others, mine, lacking, lacker, first, last, another = 0, 0, 0, nil, 0, now + lease, 0
+local over, hasField, lackingIsOver = {}, false, false
 for i = 1, #fields, 2 do
   local reserved, ends, counted, by, length
   if fields[i] == 'lacking' then
@@ -71,9 +75,13 @@ for i = 1, #fields, 2 do
   else
     reserved, ends, counted, by, length = read(fields[i + 1])
   end
+  hasField = hasField or fields[i] == node
   if not reserved or ends <= now then
-    lacker = fields[i] ~= 'lacking' and lacker or nil
-    redis.call('HDEL', KEYS[1], fields[i])
+    if fields[i] == 'lacking' then
+      lacker, lackingIsOver = nil, true
+    elseif fields[i] ~= node then
+      over[#over + 1] = fields[i]
+    end
   elseif fields[i] == 'lacking' then
     lacking = lacker ~= node and reserved or 0
     last = math.max(last, ends)
@@ -117,14 +125,17 @@ end
 
 if granted > 0 then
   redis.call('HSET', KEYS[1], node, string.format('%.0f %.0f %.0f %.0f %.0f', granted, now + lease, number, limit, lease))
-elseif mine > 0 then
-  redis.call('HDEL', KEYS[1], node)
+elseif hasField then
+  over[#over + 1] = node
 end
 local lacks = math.max(0, needed - granted)
 if lacks > 0 then
   redis.call('HSET', KEYS[1], 'lacking', string.format('%.0f %.0f %.0f %s', lacks, now + lease, lease, node))
-elseif lacker == node then
-  redis.call('HDEL', KEYS[1], 'lacking')
+elseif lacker == node or lackingIsOver then
+  over[#over + 1] = 'lacking'
+end
+for _, field in ipairs(over) do
+  redis.call('HDEL', KEYS[1], field)
 end
 if granted > 0 or lacks > 0 then
   redis.call('PEXPIRE', KEYS[1], math.min(last - now, 600000))

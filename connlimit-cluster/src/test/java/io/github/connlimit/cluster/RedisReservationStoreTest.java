@@ -198,6 +198,55 @@ class RedisReservationStoreTest {
     }
 
     @Test
+    void aRenewalOfAsMuchBeginsALease() throws Exception {
+        ReservationStore store = store(LONG);
+        reserve(store, "a", 50);
+        command(commands -> {
+            // As at the end of the lease.
+            commands.hset(KEY, "a", "50 " + (System.currentTimeMillis() + 5_000) + " 0 100 " + LONG.toMillis());
+            commands.pexpire(KEY, 5_000);
+        });
+        assertThat(reserve(store, request("a", 50, 50, 100)).connections()).isEqualTo(50);
+        Reservation other = reserve(store, "b", 0);
+        assertThat(other.freeMillis()).isGreaterThan((int) LONG.toMillis() / 2);
+        command(commands -> assertThat(commands.pttl(KEY)).isGreaterThan(LONG.toMillis() / 2));
+    }
+
+    /** A node cannot renew meanwhile. What it had would go to whoever asks first when its lease is over. */
+    @ParameterizedTest
+    @ValueSource(strings = {"a", "b", "lacking"})
+    void withoutMemoryNobodyGetsWhatIsOver(String field) throws Exception {
+        ReservationStore store = store(LONG);
+        reserve(store, "c", 10);
+        command(commands -> {
+            String text = field.equals("lacking") ? "5 1 " + LONG.toMillis() + " a" : "50 1 0 100 " + LONG.toMillis();
+            commands.hset(KEY, field, text);
+            commands.configSet("maxmemory", "1");
+        });
+        try {
+            assertThatThrownBy(() -> reserve(store, request("b", 90, 0, 100))).hasMessageContaining("OOM");
+        } finally {
+            command(commands -> commands.configSet("maxmemory", "0"));
+        }
+        reserve(store, "b", 0);
+        command(commands -> assertThat(commands.hkeys(KEY)).containsExactly("c"));
+    }
+
+    @Test
+    void withoutMemoryNobodyGetsWhatIsOfAnotherType() throws Exception {
+        ReservationStore store = store(LONG);
+        command(commands -> {
+            commands.set(KEY, "of somebody else");
+            commands.configSet("maxmemory", "1");
+        });
+        try {
+            assertThatThrownBy(() -> reserve(store, "b", 90)).hasMessageContaining("OOM");
+        } finally {
+            command(commands -> commands.configSet("maxmemory", "0"));
+        }
+    }
+
+    @Test
     void aRequestThatWasOvertakenChangesNothing() throws Exception {
         ReservationStore store = store(LONG);
         ReservationRequest early = request("a", 10, 0, 100);
