@@ -857,7 +857,7 @@ class ClusterCoordinatorTest {
             // Within the tick, with the monitor of one share.
             CompletableFuture<Integer> other =
                     CompletableFuture.supplyAsync(() -> asked[0].coordinator.allowed(CLIENT, 9, LIMIT));
-            assertThat(other.join()).isEqualTo(FREE);
+            assertThat(other.orTimeout(20, TimeUnit.SECONDS).join()).isEqualTo(FREE);
             told[0] = true;
             one[0].whenLookedAt = () -> {};
         };

@@ -9,8 +9,10 @@ import io.github.connlimit.ConnectionLimits;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -25,7 +27,7 @@ class ClusterMemberTest {
     private volatile Thread thread;
     private final AtomicInteger looks = new AtomicInteger();
 
-    private final class Store implements ReservationStore {
+    private class Store implements ReservationStore {
 
         @Override
         public List<CompletionStage<Reservation>> reserve(List<ReservationRequest> asked) {
@@ -94,6 +96,33 @@ class ClusterMemberTest {
             awaitLooks(looks.get() + 10);
             assertThat(cpuNanos() - cpu).isLessThan((System.nanoTime() - wall) / 2);
             assertThat(System.nanoTime() - wall).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(500));
+        }
+    }
+
+    /** Who asks holds locks, and accepts. */
+    @Test
+    void onlyItsThreadDoesWhatIsInDemand() throws Exception {
+        Set<Thread> threads = ConcurrentHashMap.newKeySet();
+        Store store = new Store() {
+            @Override
+            public List<CompletionStage<Reservation>> reserve(List<ReservationRequest> asked) {
+                threads.add(Thread.currentThread());
+                return super.reserve(asked);
+            }
+
+            @Override
+            public int connections() {
+                threads.add(Thread.currentThread());
+                return super.connections();
+            }
+        };
+        try (ClusterMember member = ClusterMember.join(new Node(100), "node", "engine", store)) {
+            for (int client = 1; client <= 100; client++) {
+                assertThat(member.allowed(Cidr.parse("192.0.2." + client), 9, 100))
+                        .isEqualTo(10);
+            }
+            awaitLooks(looks.get() + 2);
+            assertThat(threads).containsExactly(thread);
         }
     }
 
