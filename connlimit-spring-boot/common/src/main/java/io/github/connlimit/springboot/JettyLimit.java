@@ -74,6 +74,11 @@ public final class JettyLimit implements ServerLimit {
     }
 
     @Override
+    public boolean findsForwardedClients() {
+        return true;
+    }
+
+    @Override
     public boolean hasRejectionHandler() {
         return refusalHandler != null;
     }

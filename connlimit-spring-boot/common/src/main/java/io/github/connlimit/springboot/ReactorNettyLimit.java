@@ -1,12 +1,16 @@
 package io.github.connlimit.springboot;
 
 import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.ServerSupport;
+import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.reactornetty.ConnectionLimitTransport;
 import io.netty.channel.Channel;
 import java.util.List;
 import reactor.netty.http.server.HttpServer;
+import reactor.netty.http.server.HttpServerConfig;
+import reactor.netty.http.server.ProxyProtocolSupportType;
 
 /**
  * Limits the Reactor Netty of one application context. For the adapters of this project; used by the thread that starts the
@@ -22,6 +26,7 @@ public final class ReactorNettyLimit implements ServerLimit {
     private final RefusalHandler<? super Channel> refusalHandler;
 
     private boolean used;
+    private boolean readsProxyHeaders;
 
     ReactorNettyLimit(ConnectionLimiter limiter, RefusalHandler<? super Channel> refusalHandler) {
         this.limiter = limiter;
@@ -36,7 +41,15 @@ public final class ReactorNettyLimit implements ServerLimit {
      */
     public HttpServer limit(HttpServer server) {
         used = true;
-        return ConnectionLimitTransport.limit(server, limiter, refusalHandler);
+        HttpServerConfig configuration = server.configuration();
+        readsProxyHeaders = configuration.proxyProtocolSupportType() != ProxyProtocolSupportType.OFF;
+        // By a handler: what the start check says of forwarded headers must not be said twice.
+        return ConnectionLimitTransport.limit(
+                server,
+                new ConnectionLimitHandler(
+                        limiter,
+                        configuration.isSecure() ? ConnectionPhase.HANDSHAKE : ConnectionPhase.FIRST_BYTE,
+                        refusalHandler));
     }
 
     @Override
@@ -57,6 +70,11 @@ public final class ReactorNettyLimit implements ServerLimit {
     @Override
     public ServerSupport support() {
         return ServerSupport.REACTOR_NETTY;
+    }
+
+    @Override
+    public boolean findsForwardedClients() {
+        return readsProxyHeaders;
     }
 
     @Override

@@ -22,6 +22,9 @@ interface ServerLimit {
     /** {@return what can be done in a server of this kind} */
     ServerSupport support();
 
+    /** {@return whether it can find the client behind a proxy, as the server is configured} */
+    boolean findsForwardedClients();
+
     /** {@return whether a bean of the user's ends rejected connections} */
     boolean hasRejectionHandler();
 

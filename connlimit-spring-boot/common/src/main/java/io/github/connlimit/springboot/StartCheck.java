@@ -3,7 +3,6 @@ package io.github.connlimit.springboot;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.RefusalHandler;
-import io.github.connlimit.ServerSupport;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -84,26 +83,24 @@ public final class StartCheck {
         boolean trusts = trustsProxies(limits);
         String strategy = environment.getProperty(STRATEGY, "").trim().toLowerCase(Locale.ROOT);
         CloudPlatform platform = CloudPlatform.getActive(environment);
-        if (!trusts && (strategy.equals("native") || strategy.equals("framework"))) {
+        boolean onPlatform = strategy.isEmpty() && platform != null && platform.isUsingForwardHeaders();
+        boolean forwarded = onPlatform || strategy.equals("native") || strategy.equals("framework");
+        if (forwarded && used.stream().anyMatch(server -> !server.findsForwardedClients())) {
+            // To trust the proxy would be no help.
+            warn("The clients behind a proxy " + (trusts ? "are not limited" : "share one limit")
+                    + ": connlimit reads no forwarded headers in Reactor Netty, but PROXY headers, with"
+                    + " HttpServer.proxyProtocol and connlimit.trusted-proxies");
+        } else if (!trusts && (strategy.equals("native") || strategy.equals("framework"))) {
             warn(STRATEGY + "=" + strategy + " says that there is a proxy in front, and none is trusted: all clients"
                     + " behind it share one limit. Set connlimit.trusted-proxies to its addresses");
-        } else if (!trusts && strategy.isEmpty() && platform != null && platform.isUsingForwardHeaders()) {
+        } else if (!trusts && onPlatform) {
             warn("This application runs on " + platform
                     + ", where there is a proxy in front, and none is trusted: all"
                     + " clients behind it share one limit. Set connlimit.trusted-proxies to its addresses");
-        } else if (trusts
-                && !strategy.isEmpty()
-                && !strategy.equals("none")
-                && used.stream().anyMatch(StartCheck::missesForwardedClients)) {
-            warn("The clients behind a proxy are not limited: connlimit reads no forwarded headers in Reactor Netty");
         } else if (trusts && strategy.equals("framework")) {
             warn(STRATEGY + "=framework finds the clients behind a proxy too late: they are not limited. Set "
                     + STRATEGY + "=native");
         }
-    }
-
-    private static boolean missesForwardedClients(ServerLimit server) {
-        return server.support().ability(ServerSupport.Feature.FORWARDED_HEADERS) == ServerSupport.Ability.NO;
     }
 
     /**

@@ -123,6 +123,11 @@ public final class TomcatLimit implements ServerLimit {
     }
 
     @Override
+    public boolean findsForwardedClients() {
+        return true;
+    }
+
+    @Override
     public boolean hasRejectionHandler() {
         return hasRejectionHandler;
     }

@@ -9,6 +9,7 @@ import io.github.connlimit.ServerSupport;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.support.StaticListableBeanFactory;
 import org.springframework.core.ResolvableType;
@@ -22,7 +23,9 @@ class StartCheckTest {
     private final StaticListableBeanFactory beans = new StaticListableBeanFactory();
     private final MockEnvironment environment = new MockEnvironment();
 
-    private static final class Limited implements ServerLimit {
+    private boolean findsForwardedClients = true;
+
+    private final class Limited implements ServerLimit {
 
         @Override
         public boolean isUsed() {
@@ -42,6 +45,11 @@ class StartCheckTest {
         @Override
         public ServerSupport support() {
             return ServerSupport.TOMCAT;
+        }
+
+        @Override
+        public boolean findsForwardedClients() {
+            return findsForwardedClients;
         }
 
         @Override
@@ -104,6 +112,30 @@ class StartCheckTest {
                 .containsExactly(
                         "This application runs on KUBERNETES, where there is a proxy in front, and none is"
                                 + " trusted: all clients behind it share one limit. Set connlimit.trusted-proxies to its addresses");
+    }
+
+    /** To trust the proxy would switch all limits off, and is no advice. */
+    @ParameterizedTest
+    @CsvSource({
+        "server.forward-headers-strategy, native",
+        "server.forward-headers-strategy, framework",
+        "spring.main.cloud-platform, kubernetes"
+    })
+    void aServerThatDoesNotFindForwardedClients(String property, String value) {
+        findsForwardedClients = false;
+        environment.setProperty(property, value);
+        trust();
+        assertThat(warnings(""))
+                .singleElement()
+                .asString()
+                .startsWith("The clients behind a proxy share one limit: connlimit reads no forwarded headers")
+                .contains("proxyProtocol");
+        trust("192.0.2.1");
+        assertThat(warnings("192.0.2.1=unlimited"))
+                .singleElement()
+                .asString()
+                .startsWith("The clients behind a proxy are not limited: connlimit reads no forwarded headers")
+                .contains("proxyProtocol");
     }
 
     @Test

@@ -96,10 +96,11 @@ class WarningsTest {
                 "connlimit.reserved-connections=10")) {
             assertThat(app.warnings())
                     .singleElement()
-                    .satisfies(warning -> assertThat(warning).startsWith("headerTimeout has no effect in Netty"));
+                    .satisfies(
+                            warning -> assertThat(warning).startsWith("headerTimeout has no effect in Reactor Netty"));
             assertThat(app.infos())
-                    .anySatisfy(
-                            info -> assertThat(info).startsWith("reservedConnections has an effect in Netty only if"));
+                    .anySatisfy(info ->
+                            assertThat(info).startsWith("reservedConnections has an effect in Reactor Netty only if"));
         }
     }
 
@@ -134,17 +135,24 @@ class WarningsTest {
         }
     }
 
-    @Test
-    void aServerThatDoesNotReadForwardedHeaders() {
+    @ParameterizedTest
+    @CsvSource({
+        "server.forward-headers-strategy=native, '', share one limit",
+        "server.forward-headers-strategy=native, 192.0.2.0/24, are not limited",
+        "spring.main.cloud-platform=kubernetes, '', share one limit",
+        "spring.main.cloud-platform=kubernetes, 192.0.2.0/24, are not limited",
+    })
+    void aServerThatDoesNotReadForwardedHeaders(String property, String trusted, String clients) {
         try (Running app = Running.start(
                 Line.reactorNetty(),
                 WebApplicationType.REACTIVE,
                 Running.NOTHING_MORE,
-                "server.forward-headers-strategy=native",
-                "connlimit.trusted-proxies=192.0.2.0/24")) {
+                property,
+                "connlimit.trusted-proxies=" + trusted)) {
             assertThat(app.warnings())
-                    .containsExactly(
-                            "The clients behind a proxy are not limited: connlimit reads no forwarded headers in Reactor Netty");
+                    .containsExactly("The clients behind a proxy " + clients
+                            + ": connlimit reads no forwarded headers in Reactor Netty, but PROXY headers, with"
+                            + " HttpServer.proxyProtocol and connlimit.trusted-proxies");
         }
     }
 }
