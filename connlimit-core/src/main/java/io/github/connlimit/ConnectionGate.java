@@ -4,8 +4,10 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -41,6 +43,9 @@ public final class ConnectionGate<C> {
 
     /** What was found closed then: to be given back if it is not reported either. Guarded by this. */
     private List<GatePermit<C>> foundClosed = List.of();
+
+    /** {@code null} if nobody has said what the server can do. Guarded by this. */
+    private SupportWarnings warnings;
 
     /**
      * Makes a gate without connections.
@@ -350,6 +355,35 @@ public final class ConnectionGate<C> {
     }
 
     /**
+     * Says in the log what the limits ask for and this server does not do, now and whenever a {@link #sweep} finds other
+     * limits, each thing once. To be called at each start of the server.
+     *
+     * @param server what can be done in it
+     * @param logger of the adapter
+     * @param notUsed what has no meaning for this server, such as answers on TLS where there is none
+     * @param lacking what the server is not configured for, with what to say of it if it is asked for
+     */
+    public synchronized void warn(
+            ServerSupport server,
+            System.Logger logger,
+            Set<ServerSupport.Feature> notUsed,
+            Map<ServerSupport.Feature, String> lacking) {
+        warnings = new SupportWarnings(server, logger, notUsed, lacking);
+        warn(limiter.limits());
+    }
+
+    /** A logger that throws is no reason not to serve. */
+    private void warn(ConnectionLimits limits) {
+        try {
+            if (warnings != null) {
+                warnings.look(limits);
+            }
+        } catch (Throwable error) {
+            report(Failure.WARNING, error);
+        }
+    }
+
+    /**
      * What an adapter knows of its connections, for {@link #sweep}.
      *
      * @param <C> what stands for a connection
@@ -403,6 +437,7 @@ public final class ConnectionGate<C> {
             ConnectionLimits limits = limiter.limits();
             tarpit.sweep(now, limits);
             releaseForgotten(now, channels);
+            warn(limits);
             limiter.report(now);
             long most = mostNanos(limits);
             most = undecided.isEmpty() ? most : Math.min(most, UNDECIDED_NANOS);

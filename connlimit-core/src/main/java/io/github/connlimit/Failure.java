@@ -28,6 +28,7 @@ enum Failure {
     LOGGING_REFUSAL("logging a refusal failed"),
     LOGGING_TIMEOUT("logging a time-out failed"),
     LOGGING_CHANGE("logging the changed limits failed"),
+    WARNING("warning of what the server does not do failed"),
     DROPPED_PERMIT(
             "a permit was dropped without being closed and counts for ever: close every one that the limiter returns."
                     + " One in " + DroppedPermits.ONE_IN + " is watched"),

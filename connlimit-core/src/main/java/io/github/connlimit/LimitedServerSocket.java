@@ -12,6 +12,7 @@ import java.net.SocketException;
 import java.net.SocketImpl;
 import java.net.SocketTimeoutException;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -211,10 +212,8 @@ public class LimitedServerSocket extends ServerSocket {
         if (refusalHandler != null) {
             notUsed.add(Feature.RESPOND_IN_PLAINTEXT);
         }
-        ServerSupport.SERVER_SOCKET.warn(
-                System.getLogger(LimitedServerSocket.class.getName()),
-                gate.limiter().limits(),
-                notUsed);
+        gate.warn(
+                ServerSupport.SERVER_SOCKET, System.getLogger(LimitedServerSocket.class.getName()), notUsed, Map.of());
     }
 
     /** Does what is due. It must not refer to the server socket, so that one that was dropped can be collected. */

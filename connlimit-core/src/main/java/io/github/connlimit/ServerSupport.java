@@ -1,7 +1,6 @@
 package io.github.connlimit;
 
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -98,27 +97,18 @@ public enum ServerSupport {
         return exceptions.getOrDefault(feature, Ability.YES);
     }
 
-    /**
-     * Says in the log, once for each, what the limits ask for and this server does not do by itself. What depends on the
-     * server's configuration is for the adapter to look at.
-     *
-     * @param logger of the adapter
-     * @param limits those that the server starts with
-     * @param notUsed what has no meaning for the server that starts, such as answers on TLS where there is none
-     */
-    public void warn(System.Logger logger, ConnectionLimits limits, Set<Feature> notUsed) {
-        for (Feature feature : Feature.values()) {
-            Ability ability = ability(feature);
-            if (notUsed.contains(feature) || !feature.isAskedFor(limits)) {
-                continue;
-            } else if (ability == Ability.NO) {
-                logger.log(feature.levelIfNot, feature.title + " has no effect in " + title + ": " + feature.otherwise);
-            } else if (ability == Ability.BY_APPLICATION) {
-                logger.log(
-                        System.Logger.Level.INFO,
-                        feature.title + " has an effect in " + title + " only if " + feature.applicationHasTo);
-            }
-        }
+    /** {@return what to say in the log of something that is asked for; {@code null} if this server does it, if configured} */
+    String warning(Feature feature) {
+        return switch (ability(feature)) {
+            case YES, BY_CONFIGURATION -> null;
+            case BY_APPLICATION ->
+                feature.title + " has an effect in " + title + " only if " + feature.applicationHasTo;
+            case NO -> feature.title + " has no effect in " + title + ": " + feature.otherwise;
+        };
+    }
+
+    System.Logger.Level level(Feature feature) {
+        return ability(feature) == Ability.BY_APPLICATION ? System.Logger.Level.INFO : feature.levelIfNot;
     }
 
     /** Whether something can be done. */
@@ -216,14 +206,17 @@ public enum ServerSupport {
 
         private final String title;
         private final String row;
+
+        /** {@code null} if it is not limits that ask for it. */
         private final Predicate<ConnectionLimits> askedFor;
+
         private final System.Logger.Level levelIfNot;
         private final String otherwise;
         private final String applicationHasTo;
 
         /** Of what the limits do not ask for. */
         Feature(String row) {
-            this(row, row, limits -> false, System.Logger.Level.WARNING, "", "");
+            this(row, row, null, System.Logger.Level.WARNING, "", "");
         }
 
         Feature(
@@ -247,12 +240,12 @@ public enum ServerSupport {
         }
 
         /**
-         * {@return whether limits ask for this}
+         * {@return whether this is asked for}
          *
-         * @param limits the limits
+         * @param elsewhere whether something else than limits asks for it
          */
-        public boolean isAskedFor(ConnectionLimits limits) {
-            return askedFor.test(limits);
+        boolean isAskedFor(ConnectionLimits limits, boolean elsewhere) {
+            return askedFor == null ? elsewhere : askedFor.test(limits);
         }
     }
 }

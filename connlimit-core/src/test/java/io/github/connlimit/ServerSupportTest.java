@@ -44,6 +44,19 @@ class ServerSupportTest {
             Feature.TARPIT,
             ConnectionLimits.builder().refuse(Refusal.TARPIT).build());
 
+    private static final ConnectionGate.Channels<String> CHANNELS = new ConnectionGate.Channels<>() {
+
+        @Override
+        public boolean isOpen(String channel) {
+            return true;
+        }
+
+        @Override
+        public boolean closeExpired(String channel, ConnectionPhase phase) {
+            return true;
+        }
+    };
+
     private static final class Log implements System.Logger {
 
         private final List<String> said = new ArrayList<>();
@@ -71,7 +84,7 @@ class ServerSupportTest {
 
     private static List<String> said(ServerSupport server, ConnectionLimits limits, Set<Feature> notUsed) {
         Log log = new Log();
-        server.warn(log, limits, notUsed);
+        new SupportWarnings(server, log, notUsed, Map.of()).look(limits);
         return log.said;
     }
 
@@ -156,6 +169,46 @@ class ServerSupportTest {
                         pending -> assertThat(pending).contains("maxPendingPerClient", "expectEstablished"),
                         header -> assertThat(header).startsWith("headerTimeout has no effect"),
                         respond -> assertThat(respond).startsWith("refuse=respond has no effect"));
+    }
+
+    private static SupportWarnings warnings(Log log, Map<Feature, String> lacking) {
+        return new SupportWarnings(ServerSupport.JETTY, log, Set.of(), lacking);
+    }
+
+    @Test
+    void whatTheServerLacksIsSaidIfItIsAskedFor() {
+        Log log = new Log();
+        SupportWarnings warnings =
+                warnings(log, Map.of(Feature.TARPIT, "no acceptors", Feature.FORWARDED_HEADERS, "no handler"));
+        warnings.look(ConnectionLimits.defaults());
+        assertThat(log.said).containsExactly("no handler");
+        warnings.look(ASKING.get(Feature.TARPIT));
+        warnings.look(ConnectionLimits.defaults());
+        warnings.look(ASKING.get(Feature.TARPIT));
+        assertThat(log.said).containsExactly("no handler", "no acceptors");
+    }
+
+    /** Whoever sets it while the server runs would else believe that it is in force. */
+    @Test
+    void whatIsSetWhileTheServerRunsIsSaidByTheNextSweep() {
+        Log log = new Log();
+        ConnectionLimiter limiter = new ConnectionLimiter(ConnectionLimits.defaults());
+        ConnectionGate<String> gate = new ConnectionGate<>(limiter);
+        gate.warn(ServerSupport.NETTY, log, Set.of(), Map.of());
+        gate.sweep(CHANNELS);
+        assertThat(log.said).isEmpty();
+        limiter.reconfigure(ASKING.get(Feature.HEADER_TIMEOUT));
+        gate.sweep(CHANNELS);
+        gate.sweep(CHANNELS);
+        assertThat(log.said).singleElement().asString().startsWith("headerTimeout has no effect in Netty");
+    }
+
+    @Test
+    void aLoggerThatThrowsIsAnErrorAndNoMore() {
+        ConnectionLimiter limiter = new ConnectionLimiter(ASKING.get(Feature.HEADER_TIMEOUT));
+        ConnectionGate<String> gate = new ConnectionGate<>(limiter);
+        gate.warn(ServerSupport.NETTY, null, Set.of(), Map.of());
+        assertThat(limiter.snapshot(0).errors()).isEqualTo(1);
     }
 
     @Test

@@ -3,11 +3,15 @@ package io.github.connlimit.jetty;
 import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionGate;
 import io.github.connlimit.ConnectionLimiter;
-import io.github.connlimit.ConnectionLimits;
-import io.github.connlimit.Refusal;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
+import io.github.connlimit.ServerSupport.Feature;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import org.eclipse.jetty.io.SelectorManager;
 import org.eclipse.jetty.server.ConnectionFactory;
@@ -27,13 +31,15 @@ import org.eclipse.jetty.util.component.LifeCycle;
  * Unix domain sockets, QUIC and in-memory connections are let through and not counted. Streams and clients behind a
  * proxy's forwarded headers are counted by {@link ConnectionLimitHandler}.
  *
- * <p>{@link Refusal#RESPOND} answers if the connector's default protocol is {@code http/1.1} or TLS; with another one it
- * resets, as {@link Refusal#RESET} does. In clear text the answer comes at once, in HTTP/1.1; a client that begins with
- * HTTP/2 takes it for a protocol error. Over TLS the first request is answered, in HTTP/1.1 or HTTP/2 as agreed.
+ * <p>{@link io.github.connlimit.Refusal#RESPOND} answers if the connector's default protocol is {@code http/1.1} or TLS;
+ * with another one it resets, as {@link io.github.connlimit.Refusal#RESET} does. In clear text the answer comes at once,
+ * in HTTP/1.1; a client that begins with HTTP/2 takes it for a protocol error. Over TLS the first request is answered,
+ * in HTTP/1.1 or HTTP/2 as agreed.
  *
- * <p>If the default protocol is a {@code ProxyConnectionFactory}, a connection from a peer that a rule exempts is counted
- * for the client that its header names, and refused at that moment if it is over the limit. {@link Refusal#RESPOND}
- * answers there unless the {@code ProxyConnectionFactory} was constructed with the name of its next protocol.
+ * <p>If the default protocol is a {@code ProxyConnectionFactory}, a connection from a peer that a rule exempts is
+ * counted for the client that its header names, and refused at that moment if it is over the limit. {@link
+ * io.github.connlimit.Refusal#RESPOND} answers there unless the {@code ProxyConnectionFactory} was constructed with the
+ * name of its next protocol.
  *
  * <p>To do this, the listener adds a connection factory named {@code connlimit} or {@code SSL-connlimit} to the connector.
  * It becomes the default protocol, or follows PROXY protocol. Of two listeners on one connector, only the first can do
@@ -214,44 +220,49 @@ public final class ConnectionLimitListener
             admission.setFirstPhase(front.firstPhase(tcp));
             progress.start(tcp);
         }
-        if (!canAnswer && refusalHandler == null && gate.limiter().limits().refuse() == Refusal.RESPOND) {
-            LOGGER.log(
-                    System.Logger.Level.INFO,
-                    () -> "refuse=respond is as refuse=reset on " + event
-                            + ": its default protocol is neither http/1.1 nor TLS nor PROXY");
-        }
-        if (!canHold(event) && refusalHandler == null && gate.limiter().limits().refuse() == Refusal.TARPIT) {
-            LOGGER.log(
-                    System.Logger.Level.INFO,
-                    () -> "refuse=tarpit is as refuse=reset on " + event
-                            + ": only a ConnectionLimitConnector that has acceptors can hold a connection back");
-        }
-        sayWhatRequestsMiss(connector.get());
+        warn(event, canAnswer);
         joinCluster();
         gate.startHolding();
         requests.start();
         counting = true;
     }
 
-    /** What needs each request to pass a {@link ConnectionLimitHandler}, and is asked for where not all do. */
-    private void sayWhatRequestsMiss(Connector starting) {
+    /** Of what is configured, and cannot be done on this connector as it is. */
+    private void warn(LifeCycle starting, boolean canAnswer) {
+        Set<Feature> notUsed = EnumSet.noneOf(Feature.class);
+        if (refusalHandler != null) {
+            notUsed.addAll(EnumSet.of(Feature.RESPOND_IN_PLAINTEXT, Feature.RESPOND_ON_TLS, Feature.TARPIT));
+        }
+        Map<Feature, String> lacking = new EnumMap<>(Feature.class);
+        if (!canAnswer) {
+            lacking.put(
+                    Feature.RESPOND_IN_PLAINTEXT,
+                    "refuse=respond is as refuse=reset on " + starting
+                            + ": its default protocol is neither http/1.1 nor TLS nor PROXY");
+        }
+        if (!canHold(starting)) {
+            lacking.put(
+                    Feature.TARPIT,
+                    "refuse=tarpit is as refuse=reset on " + starting
+                            + ": only a ConnectionLimitConnector that has acceptors can hold a connection back");
+        }
+        sayWhatRequestsMiss(connector.get(), lacking);
+        gate.warn(ServerSupport.JETTY, LOGGER, notUsed, lacking);
+    }
+
+    /** What needs each request to pass a {@link ConnectionLimitHandler}, where not all do. */
+    private static void sayWhatRequestsMiss(Connector starting, Map<Feature, String> lacking) {
         if (RequestHeaders.areAllNoted(starting.getServer().getHandler())) {
             return;
         }
-        // An installer says it once for all connectors.
-        boolean alone = starting.getServer().getBean(ConnectionLimitInstaller.class) == null;
         String because = " on " + starting + ": no ConnectionLimitHandler is in front of all other handlers";
-        ConnectionLimits limits = gate.limiter().limits();
-        if (!limits.headerTimeout().isZero()) {
-            LOGGER.log(
-                    System.Logger.Level.INFO,
-                    "headerTimeout is for the first request of each connection only" + because);
-        }
-        if (alone && limits.reservedConnections() > 0) {
-            LOGGER.log(System.Logger.Level.WARNING, "reservedConnections is of no effect" + because);
-        }
-        if (alone && namesForwardedClients(starting)) {
-            LOGGER.log(System.Logger.Level.WARNING, "clients behind proxies are not limited" + because);
+        lacking.put(Feature.HEADER_TIMEOUT, "headerTimeout is for the first request of each connection only" + because);
+        // An installer says it once for all connectors.
+        if (starting.getServer().getBean(ConnectionLimitInstaller.class) == null) {
+            lacking.put(Feature.RESERVED_CONNECTIONS, "reservedConnections is of no effect" + because);
+            if (namesForwardedClients(starting)) {
+                lacking.put(Feature.FORWARDED_HEADERS, "clients behind proxies are not limited" + because);
+            }
         }
     }
 

@@ -49,6 +49,7 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
 
     private final ConnectionGate<Channel> gate;
     private final ConnectionPhase firstPhase;
+    private final ServerSupport support;
 
     /** {@code null} for what the limits say. */
     private final RefusalHandler<? super Channel> refusalHandler;
@@ -80,8 +81,10 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
             ConnectionLimiter limiter,
             ConnectionPhase firstPhase,
             RefusalHandler<? super Channel> refusalHandler,
-            EventLoop loop) {
-        this.loop = loop;
+            Channel server) {
+        this.loop = server.eventLoop();
+        ServerSupport of = server.attr(ConnectionLimitHandler.SERVER).get();
+        this.support = of == null ? ServerSupport.NETTY : of;
         this.gate = new ConnectionGate<>(limiter);
         this.firstPhase = firstPhase;
         this.refusalHandler = refusalHandler;
@@ -109,18 +112,18 @@ final class Acceptor implements ConnectionGate.Channels<Channel> {
      */
     void start() {
         membership = gate.limiter().joinCluster();
-        warn(gate.limiter().limits());
+        warn();
         loop.terminationFuture().addListener(whenLoopEnds);
         schedule(0);
     }
 
     /** Of what is configured, and cannot be done here. */
-    private void warn(ConnectionLimits limits) {
+    private void warn() {
         Set<Feature> notUsed = EnumSet.noneOf(Feature.class);
         if (refusalHandler != null || firstPhase == ConnectionPhase.FIRST_BYTE) {
             notUsed.add(Feature.RESPOND_ON_TLS);
         }
-        ServerSupport.NETTY.warn(LOGGER, limits, notUsed);
+        gate.warn(support, LOGGER, notUsed, Map.of());
     }
 
     private void schedule(long millis) {

@@ -4,6 +4,7 @@ import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -37,6 +38,13 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 @ChannelHandler.Sharable
 public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
+
+    /**
+     * For adapters: an attribute of a server channel that says which server it is of. Warnings of what connlimit cannot do
+     * there go by it. To be set before a handler is added; without it, the server is {@link ServerSupport#NETTY}.
+     */
+    public static final AttributeKey<ServerSupport> SERVER =
+            AttributeKey.valueOf(ConnectionLimitHandler.class, "server");
 
     private static final System.Logger LOGGER = System.getLogger(ConnectionLimitHandler.class.getName());
 
@@ -155,7 +163,7 @@ public final class ConnectionLimitHandler extends ChannelInboundHandlerAdapter {
         if (present != null) {
             return present;
         }
-        Acceptor made = new Acceptor(limiter, firstPhase, refusalHandler, server.eventLoop());
+        Acceptor made = new Acceptor(limiter, firstPhase, refusalHandler, server);
         present = acceptors.putIfAbsent(server, made);
         if (present != null) {
             return present;

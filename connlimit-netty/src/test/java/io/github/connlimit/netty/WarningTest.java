@@ -55,6 +55,17 @@ class WarningTest extends ServerTest {
     }
 
     @Test
+    void whatIsSetLaterIsSaidThen() throws Exception {
+        start(channel -> {});
+        assertThat(said).isEmpty();
+        limiter.reconfigure(limits ->
+                limits.toBuilder().headerTimeout(Duration.ofSeconds(10)).build());
+        awaitUntil(
+                "a warning",
+                () -> assertThat(said).singleElement().asString().contains("headerTimeout has no effect in Netty"));
+    }
+
+    @Test
     void reservedConnectionsNeedTheApplication() throws Exception {
         limiter.reconfigure(limits ->
                 limits.toBuilder().maxPerClient(30).reservedConnections(10).build());

@@ -3,6 +3,7 @@ package io.github.connlimit.reactornetty;
 import io.github.connlimit.ConnectionLimiter;
 import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.RefusalHandler;
+import io.github.connlimit.ServerSupport;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.netty.ConnectionLimitProxyHandler;
 import io.netty.channel.Channel;
@@ -27,6 +28,8 @@ import reactor.netty.transport.ServerTransportConfig;
  * @since 0.1.0
  */
 public final class ConnectionLimitTransport {
+
+    private static final System.Logger LOGGER = System.getLogger(ConnectionLimitTransport.class.getName());
 
     /** Where Reactor Netty keeps it. */
     private static final AttributeKey<InetSocketAddress> CLIENT_IN_HEADER =
@@ -55,6 +58,12 @@ public final class ConnectionLimitTransport {
      */
     public static HttpServer limit(
             HttpServer server, ConnectionLimiter limiter, RefusalHandler<? super Channel> refusalHandler) {
+        if (server.configuration().isForwarded()) {
+            LOGGER.log(
+                    System.Logger.Level.WARNING,
+                    "Clients in forwarded headers are not limited: connlimit reads none in Reactor Netty. All of a proxy count"
+                            + " as one client, or as none if a rule exempts it. Use proxyProtocol(ON) if the proxy can send it");
+        }
         return limit(server, handler(limiter, server.configuration().isSecure(), refusalHandler));
     }
 
@@ -88,7 +97,8 @@ public final class ConnectionLimitTransport {
             T server, ConnectionLimitHandler handler) {
         Objects.requireNonNull(handler, "handler");
         // The server may accept for a moment before it says that it is bound.
-        return server.doOnBound(bound -> bound.channel().pipeline().addFirst(handler))
+        return server.attr(ConnectionLimitHandler.SERVER, ServerSupport.REACTOR_NETTY)
+                .doOnBound(bound -> bound.channel().pipeline().addFirst(handler))
                 .doOnChannelInit((observer, channel, peer) -> {
                     handler.admitLate(channel);
                     followProxyProtocol(channel.pipeline());

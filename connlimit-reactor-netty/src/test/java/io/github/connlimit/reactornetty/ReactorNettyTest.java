@@ -9,9 +9,15 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -111,6 +117,53 @@ class ReactorNettyTest {
                         .map(request -> "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")));
         bound = ConnectionLimitTransport.limit(server, limiter).bindNow();
         assertLimited();
+    }
+
+    /** What connlimit's adapter for Netty says while something runs. */
+    private static List<String> saidDuring(Callable<?> running) throws Exception {
+        List<String> said = new CopyOnWriteArrayList<>();
+        Handler recording = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                said.add(entry.getMessage());
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger logger = Logger.getLogger("io.github.connlimit");
+        logger.addHandler(recording);
+        try {
+            running.call();
+            // The server may be bound before the handler is there.
+            Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> !said.isEmpty());
+        } finally {
+            logger.removeHandler(recording);
+        }
+        return said;
+    }
+
+    @Test
+    void whatHasNoEffectIsSaidAtTheStart() throws Exception {
+        limiter.reconfigure(limits ->
+                limits.toBuilder().headerTimeout(Duration.ofSeconds(1)).build());
+        assertThat(saidDuring(() ->
+                        bound = ConnectionLimitTransport.limit(http(), limiter).bindNow()))
+                .containsExactly(
+                        "headerTimeout has no effect in Reactor Netty: where a header ends is up to the server's"
+                                + " own handlers");
+    }
+
+    @Test
+    void forwardedHeadersHaveNoEffect() throws Exception {
+        assertThat(saidDuring(() -> bound = ConnectionLimitTransport.limit(http().forwarded(true), limiter)
+                        .bindNow()))
+                .singleElement()
+                .asString()
+                .contains("forwarded headers", "Reactor Netty", "proxyProtocol");
     }
 
     private static String through(String client) {

@@ -7,6 +7,7 @@ import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.RefusalHandler;
 import io.github.connlimit.Rejection;
+import io.github.connlimit.ServerSupport;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -16,6 +17,7 @@ import java.nio.channels.Channel;
 import java.nio.channels.NetworkChannel;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -67,6 +69,11 @@ final class LimitedConnections<U extends NetworkChannel> {
     void use(ConnectionLimiter limiter) {
         sweptNanos = limiter.ticker().read();
         gates.use(limiter);
+    }
+
+    /** Warns of what is asked for and not done, now and after each change. */
+    void warn(System.Logger logger, Map<ServerSupport.Feature, String> lacking) {
+        gates.present().warn(ServerSupport.TOMCAT, logger, Set.of(), lacking);
     }
 
     /**

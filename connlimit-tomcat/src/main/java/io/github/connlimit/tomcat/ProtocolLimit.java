@@ -2,11 +2,11 @@ package io.github.connlimit.tomcat;
 
 import io.github.connlimit.ClusterMembership;
 import io.github.connlimit.ConnectionLimiter;
-import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPermit;
 import io.github.connlimit.RefusalHandler;
-import io.github.connlimit.ServerSupport;
+import io.github.connlimit.ServerSupport.Feature;
 import java.nio.channels.NetworkChannel;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -91,6 +91,7 @@ final class ProtocolLimit<U extends NetworkChannel> {
             connections.use(limiter);
             settings.use(limiter);
             join(limiter);
+            connections.warn(LOGGER, Map.of());
         }
         serviceLimiter = limiter;
     }
@@ -155,20 +156,21 @@ final class ProtocolLimit<U extends NetworkChannel> {
         connections.use(limiter);
         settings.use(limiter);
         join(limiter);
-        warn(protocol, limiter.limits());
+        warn(protocol);
         connections.start();
         running = true;
         schedule();
     }
 
     /** Of what is configured, and needs a Valve. */
-    private void warn(ObjectName protocol, ConnectionLimits limits) {
-        if (serviceLimiter == null && ServerSupport.Feature.RESERVED_CONNECTIONS.isAskedFor(limits)) {
-            LOGGER.log(
-                    System.Logger.Level.WARNING,
-                    "reservedConnections has no effect on " + (protocol == null ? "a connector" : protocol)
-                            + ": there is no ConnectionLimitValve in its Service");
-        }
+    private void warn(ObjectName protocol) {
+        Map<Feature, String> lacking = serviceLimiter != null
+                ? Map.of()
+                : Map.of(
+                        Feature.RESERVED_CONNECTIONS,
+                        "reservedConnections has no effect on " + (protocol == null ? "a connector" : protocol)
+                                + ": there is no ConnectionLimitValve in its Service");
+        connections.warn(LOGGER, lacking);
     }
 
     private void join(ConnectionLimiter limiter) {

@@ -112,7 +112,7 @@ class CustomizersTest {
             assertThat(app.warnings()).isEmpty();
             assertThat(app.messages(Level.INFO))
                     .contains(
-                            "refuse=respond has no effect in Netty: it resets connections, since it cannot answer before TLS");
+                            "refuse=respond has no effect in Reactor Netty: it resets connections, since it cannot answer before TLS");
         }
     }
 

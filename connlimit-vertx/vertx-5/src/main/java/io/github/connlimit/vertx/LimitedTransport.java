@@ -1,6 +1,8 @@
 package io.github.connlimit.vertx;
 
+import io.github.connlimit.ServerSupport;
 import io.github.connlimit.netty.ConnectionLimitChannelFactory;
+import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.netty.ServerHandlers;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
@@ -31,7 +33,13 @@ final class LimitedTransport implements Transport {
     @Override
     public ChannelFactory<? extends ServerChannel> serverChannelFactory(boolean domainSocket) {
         ChannelFactory<? extends ServerChannel> channels = transport.serverChannelFactory(domainSocket);
-        return domainSocket ? channels : new ConnectionLimitChannelFactory<>(channels, handlers);
+        return domainSocket ? channels : new ConnectionLimitChannelFactory<>(() -> ofVertx(channels), handlers);
+    }
+
+    private static ServerChannel ofVertx(ChannelFactory<? extends ServerChannel> channels) {
+        ServerChannel channel = channels.newChannel();
+        channel.attr(ConnectionLimitHandler.SERVER).set(ServerSupport.VERTX);
+        return channel;
     }
 
     @Override

@@ -22,7 +22,12 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Enumeration;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -161,6 +166,40 @@ class VertxTest {
         for (int i = 0; i < 6; i++) {
             assertThat(isServed(server, ALICE)).isEqualTo(i < 3);
         }
+    }
+
+    /** What connlimit's adapter for Netty says while something runs. */
+    private static List<String> saidDuring(Callable<?> running) throws Exception {
+        List<String> said = new CopyOnWriteArrayList<>();
+        Handler recording = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                said.add(entry.getMessage());
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger logger = Logger.getLogger("io.github.connlimit");
+        logger.addHandler(recording);
+        try {
+            running.call();
+        } finally {
+            logger.removeHandler(recording);
+        }
+        return said;
+    }
+
+    /** As docs/settings.md has it, and not as it is in Netty. */
+    @Test
+    void whatHasNoEffectInVertxIsSaidAtTheStart() throws Exception {
+        start("connlimit.reservedConnections", "10");
+        assertThat(saidDuring(() -> listen("127.0.0.1")))
+                .containsExactly("reservedConnections has no effect in Vert.x: it does not see which connections are"
+                        + " long-lived");
     }
 
     @Test
