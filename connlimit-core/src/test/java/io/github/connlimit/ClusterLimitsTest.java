@@ -85,6 +85,14 @@ class ClusterLimitsTest {
     }
 
     @Test
+    void halfIsUsedFromTheSmallerHalfOn() {
+        assertThat(ClusterLimits.usesHalf(4, 9)).isTrue();
+        assertThat(ClusterLimits.usesHalf(3, 9)).isFalse();
+        assertThat(ClusterLimits.usesHalf(4, 8)).isTrue();
+        assertThat(ClusterLimits.usesHalf(3, 8)).isFalse();
+    }
+
+    @Test
     void aClientHasWhatTheClusterAllows() {
         limiter.joinCluster(cluster);
         assertThat(cluster.uri).isEqualTo("redis://user:secret@192.0.2.9");

@@ -568,6 +568,7 @@ class ConnectionLimitsTest {
         ConnectionLimits limits = ConnectionLimits.defaults();
         assertThat(limits.freeOf(100)).isEqualTo(10);
         assertThat(limits.freeOf(1000)).isEqualTo(100);
+        assertThat(limits.freeOf(199)).isEqualTo(19);
         assertThat(limits.freeOf(4)).isEqualTo(4);
         ConnectionLimits five = limits.toBuilder().freePerClient("5").build();
         assertThat(five.freeOf(1000)).isEqualTo(5);

@@ -118,6 +118,15 @@ class TarpitTest {
         assertThat(hold("g", ALICE)).isTrue();
     }
 
+    @Test
+    void halfOfAnOddNumberIsRoundedDown() {
+        limits(5, 1000);
+        assertThat(hold("a", ALICE)).isTrue();
+        assertThat(hold("b", ALICE)).isTrue();
+        assertThat(hold("c", ALICE)).isFalse();
+        sweepAfter(1000);
+    }
+
     /** The bounds are those of the limiter, whatever has been accepted where. */
     @Test
     void allGatesTogetherHoldNoMore() {

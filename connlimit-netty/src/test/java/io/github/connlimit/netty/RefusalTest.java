@@ -2,10 +2,14 @@ package io.github.connlimit.netty;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.connlimit.ConnectionLimiter;
+import io.github.connlimit.ConnectionLimits;
 import io.github.connlimit.ConnectionPhase;
+import io.github.connlimit.ErrorPolicy;
 import io.github.connlimit.Refusal;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
@@ -13,6 +17,8 @@ import java.net.InetSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** How connections end that are not let in. */
 class RefusalTest extends ServerTest {
@@ -52,6 +58,56 @@ class RefusalTest extends ServerTest {
         assertThat(limiter.snapshot().admitted()).isZero();
         assertThat(limiter.snapshot().refused()).isZero();
         assertThat(children).isEmpty();
+    }
+
+    /** Its connections fail where they are asked for their end for the first time. */
+    private static final class Failing extends NioServerSocketChannel {
+
+        @Override
+        protected int doReadMessages(List<Object> accepted) throws Exception {
+            SocketChannel channel = javaChannel().accept();
+            if (channel == null) {
+                return 0;
+            }
+            accepted.add(new NioSocketChannel(this, channel) {
+
+                private boolean hasFailed;
+
+                @Override
+                public ChannelFuture closeFuture() {
+                    if (!hasFailed) {
+                        hasFailed = true;
+                        throw new IllegalStateException("no end");
+                    }
+                    return super.closeFuture();
+                }
+            });
+            return 1;
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whatCannotBeCountedToItsEndDoesNotCount(ErrorPolicy policy) throws Exception {
+        ConnectionLimiter failing = new ConnectionLimiter(
+                ConnectionLimits.builder().maxPerClient(1).onError(policy).build());
+        Channel server = bootstrap(new ConnectionLimitHandler(failing), channel -> {})
+                .channelFactory(Failing::new)
+                .bind(anyPort())
+                .sync()
+                .channel();
+        for (int i = 1; i <= 3; i++) {
+            Client client = connect(ALICE, server);
+            if (policy == ErrorPolicy.ADMIT) {
+                assertThat(client.get("/").status()).isEqualTo(200);
+            } else {
+                client.awaitEnd();
+            }
+            assertThat(failing.snapshot().openConnections()).isZero();
+            assertThat(failing.snapshot().clients()).isZero();
+            assertThat(failing.snapshot().errors()).isEqualTo(i);
+        }
+        assertThat(children).hasSize(policy == ErrorPolicy.ADMIT ? 3 : 0);
     }
 
     private Channel startWithLongAnswer() throws InterruptedException {
