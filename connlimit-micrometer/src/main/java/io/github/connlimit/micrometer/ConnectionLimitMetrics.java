@@ -158,7 +158,7 @@ public final class ConnectionLimitMetrics implements MeterBinder {
         private void bindCluster() {
             cluster(
                     "connected",
-                    "1 if the Redis or Valkey of the cluster answers; else 0",
+                    "1 if the Redis or Valkey of the cluster has done all that it was asked for lately; else 0",
                     now -> now.connected() ? 1 : 0);
             gauge(
                     "cluster.answer.age",

@@ -126,8 +126,8 @@ function showFigures(data) {
 function showCluster(node) {
   byId('node').hidden = !node;
   banner('cluster', !node || node.connected && node.away === 0 ? ''
-    : `The Redis of the cluster ${node.connected ? 'fails' : 'does not answer'}: onClusterError=${node.onClusterError} holds for `
-      + `${numbers.format(node.away)} clients. Its last answer came ${Math.round(node.millisSinceLastAnswer / 1000)} s ago.`);
+    : `The Redis of the cluster fails: onClusterError=${node.onClusterError} holds for ${numbers.format(node.away)} clients. `
+      + `It last did what it was asked for ${Math.round(node.millisSinceLastAnswer / 1000)} s ago.`);
   if (!node) return;
   const figures = [
     ['Clients with a reservation', node.reservations], ['Connections reserved', node.reserved],

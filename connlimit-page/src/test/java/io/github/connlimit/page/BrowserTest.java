@@ -153,8 +153,8 @@ class BrowserTest {
             ClusterMembership membership = limiter.joinCluster(FixedCluster.of(StatusPageTest.UNWELL));
             awaitText(
                     "#cluster",
-                    "The Redis of the cluster does not answer: onClusterError=local holds for 3 clients."
-                            + " Its last answer came 7 s ago.");
+                    "The Redis of the cluster fails: onClusterError=local holds for 3 clients."
+                            + " It last did what it was asked for 7 s ago.");
             assertThat(browser.text("#shared"))
                     .contains("Clients with a reservation4", "Connections reserved120", "Failed requests9");
             membership.close();

@@ -150,7 +150,7 @@ public interface ConnectionLimitAttributes extends SettingAttributes {
         return LimiterSettings.figure(getLimiter(), LimiterSnapshot::forgotten);
     }
 
-    /** {@return whether the Redis or Valkey of the cluster answers; false without a cluster} */
+    /** {@return whether the Redis or Valkey of the cluster has done all that it was asked for lately; false without a cluster} */
     default boolean isClusterConnected() {
         return LimiterSettings.cluster(getLimiter()).connected();
     }
