@@ -63,6 +63,8 @@ class FloodedNodesTest extends ClusterNodes {
         everythingEndsAtZero(from, to);
     }
 
+    /** A connection takes a millisecond, or four beside other tests. */
+    @Timeout(600)
     @Test
     void smallClientsSendNothingOverTheNetwork() throws Exception {
         NodeProcess[] three = {node(), node(), node()};
