@@ -4,6 +4,7 @@ import io.github.connlimit.ConnectionPhase;
 import io.github.connlimit.netty.ConnectionLimitHandler;
 import io.github.connlimit.netty.ServerHandlers;
 import io.github.connlimit.testing.TestCertificate;
+import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -90,7 +91,8 @@ final class VertxServer implements TestServer {
                 request.toWebSocket().onSuccess(VertxServer::echo);
                 break;
             case "/async":
-                setup.application().later(() -> complete(request));
+                Context own = vertx.getOrCreateContext();
+                setup.application().later(() -> complete(request, own));
                 break;
             case "/body":
                 request.body().onSuccess(body -> request.response().end(body));
@@ -110,11 +112,20 @@ final class VertxServer implements TestServer {
         webSocket.textMessageHandler(webSocket::writeTextMessage);
     }
 
-    private static void complete(HttpServerRequest request) {
+    /** By its own thread: Vert.x asserts that where the client has gone meanwhile. */
+    private static void complete(HttpServerRequest request, Context own) {
+        try {
+            own.runOnContext(now -> answer(request));
+        } catch (RejectedExecutionException ended) {
+            // The server has been stopped.
+        }
+    }
+
+    private static void answer(HttpServerRequest request) {
         try {
             request.response().end(Application.ANSWER);
-        } catch (IllegalStateException | RejectedExecutionException ended) {
-            // The client has gone, or the server has been stopped.
+        } catch (IllegalStateException ended) {
+            // The client has gone.
         }
     }
 
